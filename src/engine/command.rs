@@ -1,0 +1,420 @@
+//! All that may be asked of the market, by whom, and what it answers.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::capacity::{Factory, FactoryState, Phase, Pool};
+use super::catalogue::{Region, Sku};
+use super::contract::{Contract, ContractBrief};
+use super::credit::{Application, Balances, Line};
+use super::listing::{Audience, Listing, OrderLimits};
+use super::order::{Ask, Order, TimeInForce};
+use super::party::{ApiKey, Capabilities, Organization, Session, User};
+use super::program::{Program, ProgramTerms};
+use super::quote::Quote;
+use crate::model::id::{
+    ApplicationId, FactoryId, KeyId, LineId, ListingId, OrderId, OrgId, PoolId, ProgramId, QuoteId,
+    SessionId, UserId,
+};
+use crate::model::{
+    Country, Gpus, Micros, Minute, Money, Price, RegionCode, Role, Segment, SkuCode, Window,
+    Workload,
+};
+
+/// Everything about a command that is not its content: when, who, under which key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    /// The instant at which the command is applied. The sequencer never lets it run backwards.
+    pub at: Micros,
+    /// The number of this command in the one order of all commands.
+    pub seq: u64,
+    pub actor: Actor,
+    /// The request that carried the command, for the audit trail and the events.
+    pub request: Uuid,
+    /// The idempotency key, if the caller gave one.
+    pub key: Option<Key>,
+}
+
+impl Stamp {
+    /// The minute of the market at which the command is applied.
+    pub fn now(&self) -> Minute {
+        self.at.minute()
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    /// The market itself: time passing, first start.
+    System,
+    /// Nobody who has signed in: sign-up, accepting an invitation, opening a session.
+    Anonymous,
+    User(UserId),
+    Key(KeyId),
+}
+
+/// An idempotency key as the engine knows it: digests, so that it costs the same whatever its length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Key {
+    /// Digest of organization, method, path and the caller's key.
+    pub name: u128,
+    /// Digest of the request's body.
+    pub fingerprint: u128,
+}
+
+/// The first refresh token of a session that a command opens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewSession {
+    pub id: SessionId,
+    /// SHA-256 of the refresh token.
+    #[serde(skip)]
+    pub refresh_hash: [u8; 32],
+}
+
+/// What is asked. Identifiers in it are fresh ones, minted at the door, for what the command creates.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    // -- Time --
+    /// Meets what has fallen due, a bounded number of deadlines at a time.
+    Tick,
+
+    // -- Parties --
+    /// First start: the operator and its first person, who holds every operator role.
+    Found {
+        org: OrgId,
+        user: UserId,
+        name: String,
+        country: Country,
+        email: String,
+        #[serde(skip)]
+        password_hash: String,
+    },
+    /// A new organization and its owner. Customers start active, providers wait for review.
+    SignUp(SignUp),
+    /// Admits a pending organization or lifts a suspension.
+    ApproveOrganization {
+        org: OrgId,
+    },
+    /// Stops an organization from starting anything new; what it has goes on.
+    SuspendOrganization {
+        org: OrgId,
+        note: String,
+    },
+    InviteMember {
+        user: UserId,
+        email: String,
+        roles: Vec<Role>,
+        #[serde(skip)]
+        token_hash: [u8; 32],
+    },
+    AcceptInvitation {
+        #[serde(skip)]
+        token_hash: [u8; 32],
+        #[serde(skip)]
+        password_hash: String,
+        session: NewSession,
+    },
+    ChangeMember {
+        user: UserId,
+        roles: Vec<Role>,
+    },
+    RemoveMember {
+        user: UserId,
+    },
+    /// The door has checked the password.
+    OpenSession {
+        user: UserId,
+        session: NewSession,
+    },
+    /// Trades a refresh token for the next one. A token used twice ends its session.
+    RefreshSession {
+        #[serde(skip)]
+        presented_hash: [u8; 32],
+        #[serde(skip)]
+        next_hash: [u8; 32],
+    },
+    CloseSession {
+        session: SessionId,
+    },
+    CreateKey {
+        key: KeyId,
+        name: String,
+        roles: Vec<Role>,
+        expires_at: Option<Micros>,
+        #[serde(skip)]
+        hash: [u8; 32],
+    },
+    RevokeKey {
+        key: KeyId,
+    },
+    /// The door saw these keys at work; kept for `last_used_at`.
+    NoteKeyUse {
+        keys: Vec<(KeyId, Micros)>,
+    },
+
+    // -- Catalogue --
+    CreateSku(Sku),
+    CreateRegion(Region),
+    CreateProgram {
+        id: ProgramId,
+        name: String,
+        vendor: OrgId,
+        terms: ProgramTerms,
+    },
+    /// New terms for contracts made from now on; made contracts keep theirs.
+    AmendProgram {
+        id: ProgramId,
+        expect: u32,
+        terms: ProgramTerms,
+    },
+    /// Puts a pool's capacity under a program.
+    EnrolPool {
+        program: ProgramId,
+        pool: PoolId,
+    },
+
+    // -- Capacity --
+    CreateFactory {
+        id: FactoryId,
+        name: String,
+        region: RegionCode,
+        power_kw: u32,
+        state: FactoryState,
+    },
+    ChangeFactory {
+        id: FactoryId,
+        state: FactoryState,
+    },
+    CreatePool {
+        id: PoolId,
+        factory: FactoryId,
+        sku: SkuCode,
+        phases: Vec<Phase>,
+    },
+    /// So many more GPUs from a date on.
+    AddPhase {
+        pool: PoolId,
+        phase: Phase,
+    },
+    /// So many fewer GPUs within a window.
+    AddMaintenance {
+        pool: PoolId,
+        window: Window,
+        gpus: Gpus,
+        note: String,
+    },
+
+    // -- Listings --
+    PublishListing(PublishListing),
+    /// Makes a draft live.
+    ReleaseListing {
+        id: ListingId,
+    },
+    RepriceListing {
+        id: ListingId,
+        expect: u32,
+        price: Price,
+    },
+    /// Takes what is unsold off the market; what is sold stays sold.
+    WithdrawListing {
+        id: ListingId,
+    },
+
+    // -- Credit --
+    Apply {
+        id: ApplicationId,
+        amount: Money,
+        purpose: String,
+        workload: Option<Workload>,
+    },
+    Approve(Approve),
+    Decline {
+        id: ApplicationId,
+        reason_codes: Vec<String>,
+        note: String,
+    },
+    WithdrawApplication {
+        id: ApplicationId,
+    },
+    FreezeLine {
+        id: LineId,
+        note: String,
+    },
+    /// Takes two different officers: the first call proposes, the second one does it.
+    UnfreezeLine {
+        id: LineId,
+        note: String,
+    },
+    /// An increase above the threshold takes two officers; a decrease takes what is free now and the rest as it frees.
+    ChangeLimit {
+        id: LineId,
+        expect: u32,
+        limit: Money,
+        note: String,
+    },
+
+    // -- Trading --
+    /// What would this cost. `hold_secs` makes it firm: capacity and credit wait so long.
+    Quote {
+        id: QuoteId,
+        ask: Ask,
+        hold_secs: Option<i64>,
+    },
+    PlaceOrder(PlaceOrder),
+    CancelOrder {
+        id: OrderId,
+    },
+}
+
+/// See [`Command::SignUp`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SignUp {
+    pub org: OrgId,
+    pub user: UserId,
+    pub name: String,
+    pub capabilities: Capabilities,
+    pub segment: Option<Segment>,
+    pub country: Country,
+    pub email: String,
+    #[serde(skip)]
+    pub password_hash: String,
+    pub session: NewSession,
+}
+
+/// See [`Command::PublishListing`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PublishListing {
+    pub id: ListingId,
+    pub pool: PoolId,
+    pub gpus: Gpus,
+    pub window: Window,
+    pub price: Price,
+    pub limits: OrderLimits,
+    pub audience: Audience,
+    pub program: Option<ProgramId>,
+    /// Kept as a draft that nobody sees until it is released.
+    pub draft: bool,
+    pub dry_run: bool,
+}
+
+/// One officer's yes to an application. Above the threshold the second yes must be to the same terms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Approve {
+    pub id: ApplicationId,
+    /// For the line that may come of it.
+    pub line: LineId,
+    pub limit: Money,
+    pub tenor_months: u32,
+    pub net_days: u32,
+    pub note: String,
+    pub dry_run: bool,
+}
+
+/// A customer's request for a block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlaceOrder {
+    pub id: OrderId,
+    pub kind: OrderKind,
+    pub client_order_id: Option<String>,
+    pub dry_run: bool,
+}
+
+/// What an order is made of: an ask, or a firm quote taken as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderKind {
+    Ask { ask: Ask, time_in_force: TimeInForce },
+    Quote(QuoteId),
+}
+
+impl Command {
+    /// The verb, for the audit trail and the metrics.
+    pub const fn verb(&self) -> &'static str {
+        match self {
+            Command::Tick => "tick",
+            Command::Found { .. } => "found",
+            Command::SignUp(_) => "sign_up",
+            Command::ApproveOrganization { .. } => "approve_organization",
+            Command::SuspendOrganization { .. } => "suspend_organization",
+            Command::InviteMember { .. } => "invite_member",
+            Command::AcceptInvitation { .. } => "accept_invitation",
+            Command::ChangeMember { .. } => "change_member",
+            Command::RemoveMember { .. } => "remove_member",
+            Command::OpenSession { .. } => "open_session",
+            Command::RefreshSession { .. } => "refresh_session",
+            Command::CloseSession { .. } => "close_session",
+            Command::CreateKey { .. } => "create_key",
+            Command::RevokeKey { .. } => "revoke_key",
+            Command::NoteKeyUse { .. } => "note_key_use",
+            Command::CreateSku(_) => "create_sku",
+            Command::CreateRegion(_) => "create_region",
+            Command::CreateProgram { .. } => "create_program",
+            Command::AmendProgram { .. } => "amend_program",
+            Command::EnrolPool { .. } => "enrol_pool",
+            Command::CreateFactory { .. } => "create_factory",
+            Command::ChangeFactory { .. } => "change_factory",
+            Command::CreatePool { .. } => "create_pool",
+            Command::AddPhase { .. } => "add_phase",
+            Command::AddMaintenance { .. } => "add_maintenance",
+            Command::PublishListing(_) => "publish_listing",
+            Command::ReleaseListing { .. } => "release_listing",
+            Command::RepriceListing { .. } => "reprice_listing",
+            Command::WithdrawListing { .. } => "withdraw_listing",
+            Command::Apply { .. } => "apply",
+            Command::Approve(_) => "approve",
+            Command::Decline { .. } => "decline",
+            Command::WithdrawApplication { .. } => "withdraw_application",
+            Command::FreezeLine { .. } => "freeze_line",
+            Command::UnfreezeLine { .. } => "unfreeze_line",
+            Command::ChangeLimit { .. } => "change_limit",
+            Command::Quote { .. } => "quote",
+            Command::PlaceOrder(_) => "place_order",
+            Command::CancelOrder { .. } => "cancel_order",
+        }
+    }
+}
+
+/// What the market answers: the thing as it now is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// The key was seen before with the same content; the first answer is in the store.
+    Known(Key),
+    /// Nothing to show.
+    Done,
+    /// Deadlines were met; `more` when others are still due.
+    Ticked {
+        more: bool,
+    },
+    SignedIn {
+        organization: Organization,
+        user: User,
+        session: Session,
+    },
+    Organization(Organization),
+    User(User),
+    Session(Session),
+    Key(ApiKey),
+    Sku(Sku),
+    Region(Region),
+    Program(Program),
+    Factory(Factory),
+    Pool(Pool),
+    /// The pool after a maintenance window was added, and the contracts that it touches.
+    Maintenance {
+        pool: Pool,
+        touched: Vec<ContractBrief>,
+    },
+    Listing(Listing),
+    Application(Application),
+    Line {
+        line: Line,
+        balances: Balances,
+    },
+    Quote(Quote),
+    Order {
+        order: Order,
+        contract: Option<Contract>,
+    },
+}

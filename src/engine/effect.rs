@@ -1,0 +1,186 @@
+//! What must be remembered of a batch of commands: whole facts, each thing once, births told from changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::capacity::{Factory, Pool};
+use super::catalogue::{Region, Sku};
+use super::contract::Contract;
+use super::credit::{Application, Line};
+use super::event::Event;
+use super::ledger::{AccountKey, Balance, Entry};
+use super::listing::Listing;
+use super::order::Order;
+use super::party::{ApiKey, Organization, Session, User};
+use super::program::Program;
+use super::quote::Quote;
+use super::remember::Kept;
+use crate::model::id::{
+    ApplicationId, ContractId, FactoryId, KeyId, LineId, ListingId, OrderId, OrgId, PoolId,
+    ProgramId, QuoteId, SessionId, UserId,
+};
+use crate::model::{Micros, RegionCode, SkuCode};
+
+/// A thing as it is after the batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fact<T> {
+    /// It did not exist before the batch: an insert, and a duplicate key is a bug found.
+    pub born: bool,
+    pub thing: T,
+}
+
+/// The things of one kind that a batch touched, by key; the last word on each wins.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Facts<K, T> {
+    facts: BTreeMap<K, Fact<T>>,
+    /// How often something was noted.
+    notes: usize,
+}
+
+impl<K, T> Default for Facts<K, T> {
+    fn default() -> Self {
+        Self { facts: BTreeMap::new(), notes: 0 }
+    }
+}
+
+impl<K: Ord, T> Facts<K, T> {
+    /// Notes a thing that did not exist before.
+    pub fn born(&mut self, key: K, thing: T) {
+        self.notes += 1;
+        let before = self.facts.insert(key, Fact { born: true, thing });
+        assert!(before.is_none(), "a thing is born once");
+    }
+
+    /// Notes what a thing has become.
+    pub fn changed(&mut self, key: K, thing: T) {
+        self.notes += 1;
+        match self.facts.get_mut(&key) {
+            Some(fact) => fact.thing = thing,
+            None => {
+                self.facts.insert(key, Fact { born: false, thing });
+            }
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &Fact<T>)> {
+        self.facts.iter()
+    }
+
+    pub fn values(&self) -> impl Iterator<Item = &Fact<T>> {
+        self.facts.values()
+    }
+
+    /// What was born, in key order.
+    pub fn births(&self) -> impl Iterator<Item = &T> {
+        self.facts.values().filter(|fact| fact.born).map(|fact| &fact.thing)
+    }
+
+    /// What existed and changed, in key order.
+    pub fn changes(&self) -> impl Iterator<Item = &T> {
+        self.facts.values().filter(|fact| !fact.born).map(|fact| &fact.thing)
+    }
+
+    pub fn get(&self, key: &K) -> Option<&T> {
+        self.facts.get(key).map(|fact| &fact.thing)
+    }
+
+    pub fn len(&self) -> usize {
+        self.facts.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.facts.is_empty()
+    }
+}
+
+/// A mutable thing before and after a command, for the audit trail. JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The written id or code of the thing.
+    pub subject: String,
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+/// Everything a batch of commands made true.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Effects {
+    pub organizations: Facts<OrgId, Organization>,
+    pub users: Facts<UserId, User>,
+    pub sessions: Facts<SessionId, Session>,
+    pub keys: Facts<KeyId, ApiKey>,
+    pub skus: Facts<SkuCode, Sku>,
+    pub regions: Facts<RegionCode, Region>,
+    pub programs: Facts<ProgramId, Program>,
+    pub factories: Facts<FactoryId, Factory>,
+    pub pools: Facts<PoolId, Pool>,
+    pub listings: Facts<ListingId, Listing>,
+    pub applications: Facts<ApplicationId, Application>,
+    pub lines: Facts<LineId, Line>,
+    pub quotes: Facts<QuoteId, Quote>,
+    pub orders: Facts<OrderId, Order>,
+    pub contracts: Facts<ContractId, Contract>,
+    pub accounts: Facts<AccountKey, Balance>,
+    /// The last event number of each organization that was told something.
+    pub event_heads: Facts<OrgId, u64>,
+    /// Only grow.
+    pub entries: Vec<Entry>,
+    pub events: Vec<Event>,
+    pub kept: Vec<Kept>,
+    /// Before and after of the command being applied; the sequencer takes them for its audit record.
+    pub changes: Vec<Change>,
+    /// Pools whose picture changed.
+    pub shelves: BTreeSet<PoolId>,
+    /// The market's time after the batch.
+    pub now: Micros,
+}
+
+impl Effects {
+    /// How often something was noted. It grows with every fact: two equal answers mean that nothing was.
+    pub fn marks(&self) -> usize {
+        let Self {
+            organizations,
+            users,
+            sessions,
+            keys,
+            skus,
+            regions,
+            programs,
+            factories,
+            pools,
+            listings,
+            applications,
+            lines,
+            quotes,
+            orders,
+            contracts,
+            accounts,
+            event_heads,
+            entries,
+            events,
+            kept,
+            changes: _,
+            shelves: _,
+            now: _,
+        } = self;
+        organizations.notes
+            + users.notes
+            + sessions.notes
+            + keys.notes
+            + skus.notes
+            + regions.notes
+            + programs.notes
+            + factories.notes
+            + pools.notes
+            + listings.notes
+            + applications.notes
+            + lines.notes
+            + quotes.notes
+            + orders.notes
+            + contracts.notes
+            + accounts.notes
+            + event_heads.notes
+            + entries.len()
+            + events.len()
+            + kept.len()
+    }
+}

@@ -1,0 +1,175 @@
+//! What organizations are told. One gap-free sequence per organization, written with the change itself.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Engine;
+use super::command::Stamp;
+use super::contract::ContractState;
+use super::credit::{ApplicationState, LineState};
+use super::effect::Effects;
+use super::listing::ListingState;
+use super::order::{OrderState, Reason};
+use super::party::OrganizationState;
+use crate::model::id::{
+    ApplicationId, ContractId, EventId, LineId, ListingId, OrderId, OrgId, PoolId, QuoteId,
+};
+use crate::model::{Gpus, Micros, Minute, Money, Price, RegionCode, SkuCode, Window};
+use crate::words;
+
+words! {
+    EventKind {
+        OrganizationApproved = "organization.approved",
+        OrganizationSuspended = "organization.suspended",
+        PoolCreated = "pool.created",
+        PoolChanged = "pool.changed",
+        ListingCreated = "listing.created",
+        ListingPublished = "listing.published",
+        ListingRepriced = "listing.repriced",
+        ListingSoldOut = "listing.sold_out",
+        ListingReopened = "listing.reopened",
+        ListingWithdrawn = "listing.withdrawn",
+        ListingExpired = "listing.expired",
+        ApplicationSubmitted = "credit_application.submitted",
+        ApplicationApproved = "credit_application.approved",
+        ApplicationDeclined = "credit_application.declined",
+        ApplicationWithdrawn = "credit_application.withdrawn",
+        LineActivated = "credit_line.activated",
+        LineLimitChanged = "credit_line.limit_changed",
+        LineFrozen = "credit_line.frozen",
+        LineUnfrozen = "credit_line.unfrozen",
+        LineRunOff = "credit_line.run_off",
+        LineClosed = "credit_line.closed",
+        QuoteExpired = "quote.expired",
+        OrderOpened = "order.opened",
+        OrderFilled = "order.filled",
+        OrderCancelled = "order.cancelled",
+        OrderExpired = "order.expired",
+        OrderRejected = "order.rejected",
+        ContractCreated = "contract.created",
+        ContractActive = "contract.active",
+        ContractCompleted = "contract.completed",
+        ContractDegraded = "contract.degraded",
+    }
+}
+
+/// What happened, in facts. The door spells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "object", rename_all = "snake_case")]
+pub enum EventData {
+    Organization {
+        id: OrgId,
+        state: OrganizationState,
+    },
+    Pool {
+        id: PoolId,
+        sku: SkuCode,
+        region: RegionCode,
+    },
+    Listing {
+        id: ListingId,
+        pool: PoolId,
+        state: ListingState,
+        gpus: Gpus,
+        window: Window,
+        price: Price,
+    },
+    Application {
+        id: ApplicationId,
+        state: ApplicationState,
+        requested: Money,
+        line: Option<LineId>,
+    },
+    Line {
+        id: LineId,
+        state: LineState,
+        limit: Money,
+    },
+    Quote {
+        id: QuoteId,
+    },
+    Order {
+        id: OrderId,
+        state: OrderState,
+        reason: Option<Reason>,
+        filled_gpus: Gpus,
+        contract: Option<ContractId>,
+    },
+    Contract {
+        id: ContractId,
+        order: OrderId,
+        pool: PoolId,
+        sku: SkuCode,
+        state: ContractState,
+        gpus: Gpus,
+        start: Minute,
+        end: Minute,
+        value: Money,
+    },
+}
+
+/// One fact, told to one organization.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    pub id: EventId,
+    pub org: OrgId,
+    /// The place in the organization's sequence: 1, 2, 3, without gaps.
+    pub no: u64,
+    pub kind: EventKind,
+    pub at: Micros,
+    /// The command that caused it.
+    pub seq: u64,
+    pub request: Uuid,
+    pub data: EventData,
+    /// The state before, where there was one.
+    pub previous: Option<String>,
+}
+
+/// The last number of each organization's sequence.
+#[derive(Debug, Default)]
+pub struct Heads {
+    pub(super) last: BTreeMap<OrgId, u64>,
+}
+
+impl Engine {
+    /// Tells an organization that something happened.
+    pub(super) fn tell(
+        &mut self,
+        at: &Stamp,
+        org: OrgId,
+        kind: EventKind,
+        data: EventData,
+        previous: Option<&str>,
+        out: &mut Effects,
+    ) {
+        let is_first = !self.events.last.contains_key(&org);
+        let no = self.events.last.entry(org).or_insert(0);
+        *no += 1;
+        if is_first {
+            out.event_heads.born(org, *no)
+        } else {
+            out.event_heads.changed(org, *no)
+        }
+        // A UUIDv7 of the instant; what follows is the place in the one order of all events.
+        let place = u32::try_from(out.events.len()).expect("a batch has few events");
+        let id = event_id(at, place);
+        let previous = previous.map(str::to_owned);
+        let (at, seq, request, no) = (at.at, at.seq, at.request, *no);
+        out.events.push(Event { id, org, no, kind, at, seq, request, data, previous });
+    }
+}
+
+/// A UUIDv7 made of the instant, the command and the event's place in the batch: unique without chance.
+fn event_id(at: &Stamp, place: u32) -> EventId {
+    let millis = u64::try_from(at.at.count() / 1_000).unwrap_or(0);
+    // Twelve bits beside the version, six beside the variant: eighteen for the place, the rest for the command.
+    let mut tail = at.seq.to_be_bytes();
+    tail[0] = ((place >> 12) & 0x3f) as u8;
+    let low = (place & 0x0fff) as u16;
+    let mut bytes = [0; 10];
+    bytes[0..2].copy_from_slice(&low.to_be_bytes());
+    bytes[2..10].copy_from_slice(&tail);
+    EventId::new(uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid())
+}

@@ -1,0 +1,166 @@
+//! Every reason for "no". Facts with numbers; the sentences are the door's.
+
+use super::credit::{Approval, LineState};
+use super::matching::Shortage;
+use crate::model::id::{LineId, ProgramId};
+use crate::model::{Gpus, Minute, Money, Price, Role};
+
+/// The market says no, and nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    // -- Not there, not yours (404, 403) --
+    /// No such thing, or not one this caller may know of. The kind's word, as in the API.
+    NotFound {
+        kind: &'static str,
+    },
+    /// The caller is not (or no longer) an active person or key.
+    NotActive,
+    /// The organization may not do this: it lacks the capability.
+    NotCapable {
+        capability: &'static str,
+    },
+    /// The organization waits for review.
+    PendingReview,
+    /// The organization is suspended.
+    Suspended,
+    /// Nobody decides a request of their own organization.
+    OwnRequest,
+    /// These roles do not exist in this kind of organization, or the caller may not give them.
+    RoleNotGrantable {
+        role: Role,
+    },
+
+    // -- Content (422) --
+    /// A body names a thing that does not exist: the field and what it named.
+    Unknown {
+        field: &'static str,
+        named: String,
+    },
+    /// A field is outside its bound.
+    OutOfBounds {
+        field: &'static str,
+        least: i64,
+        most: i64,
+        given: i64,
+    },
+    /// A field is wrong in a way that a sentence says best. The sentence is the rule, not the fault.
+    Invalid {
+        field: &'static str,
+        rule: &'static str,
+    },
+    /// A quantity is not a multiple of the lot.
+    OffLot {
+        field: &'static str,
+        lot: Gpus,
+        given: Gpus,
+    },
+    /// A price is not a multiple of the tick.
+    OffTick {
+        field: &'static str,
+        tick: Price,
+        given: Price,
+    },
+    /// A time is not on a slot boundary; the nearest ones are.
+    OffSlot {
+        field: &'static str,
+        slot_minutes: u32,
+        before: Minute,
+        after: Minute,
+    },
+    /// A time lies before the next slot.
+    InThePast {
+        field: &'static str,
+        given: Minute,
+        next: Minute,
+    },
+    /// A duration is not a whole number of slots.
+    OffSlotDuration {
+        field: &'static str,
+        slot_minutes: u32,
+        given: i64,
+    },
+    /// The sum does not fit into 64 bits of micro-units.
+    Overflow {
+        field: &'static str,
+    },
+    /// The factory's power budget does not carry so many GPUs.
+    PowerExceeded {
+        budget_kw: u32,
+        needed_kw: u64,
+    },
+    /// At some instant the listings would promise more than is installed.
+    BeyondInstalled {
+        at: Minute,
+        installed: i64,
+        listed: i64,
+        asked: Gpus,
+    },
+    /// A listing lies outside its program's pools.
+    NotEnrolled {
+        program: ProgramId,
+    },
+
+    // -- State (409, 412) --
+    /// Taken: a code, a name, an email.
+    Duplicate {
+        kind: &'static str,
+        named: String,
+    },
+    /// The thing is not in a state from which this can be done.
+    WrongState {
+        kind: &'static str,
+        state: &'static str,
+        needed: &'static str,
+    },
+    /// `If-Match` named another version.
+    VersionMismatch {
+        expected: u32,
+        actual: u32,
+    },
+    /// The officer has already said yes; it takes another.
+    SameOfficer,
+    /// The second officer's terms are not the first one's.
+    TermsDiffer {
+        first: Approval,
+    },
+    /// The organization already has a waiting application.
+    ApplicationWaiting,
+    /// The last owner cannot be removed or demoted.
+    LastOwner,
+    /// The firm quote has lapsed or was taken.
+    QuoteGone {
+        state: &'static str,
+    },
+    /// The firm quote's block or price cannot be had now: indicative quotes cannot be taken.
+    QuoteNotFirm,
+    /// A bound on how many there may be.
+    TooMany {
+        kind: &'static str,
+        most: usize,
+    },
+    /// A refresh token, invitation or password that is not, or no longer, good.
+    BadCredential,
+
+    // -- Idempotency (422) --
+    /// The key was used for other content.
+    KeyReused,
+
+    // -- Credit (402) --
+    /// There is no line to hold against.
+    NoCreditLine,
+    /// The line is there and may take no new holds.
+    CreditLineState {
+        line: LineId,
+        state: LineState,
+    },
+    /// The line has too little headroom.
+    CreditShort {
+        line: LineId,
+        needed: Money,
+        available: Money,
+        missing: Money,
+    },
+
+    // -- Market, where there is no order to carry the reason (409): firm and indicative quotes --
+    NoBlock(Box<Shortage>),
+}

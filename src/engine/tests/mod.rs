@@ -1,0 +1,1 @@
+//! The engine's tests: tables in a small language, the naive oracle, random histories.

@@ -1,0 +1,111 @@
+//! Every bound in the system, on one page, each with its reason.
+
+use super::money::UNIT;
+
+// -- Texts --
+
+/// Codes appear in URLs and tables; longer ones stop being readable.
+pub const CODE_LENGTH_MAX: usize = 40;
+/// Names of organizations, factories, programs, keys.
+pub const NAME_LENGTH_MAX: usize = 120;
+/// RFC 5321: the longest address that can be delivered to.
+pub const EMAIL_LENGTH_MAX: usize = 254;
+/// Long enough for a sentence of purpose or a note to the file.
+pub const NOTE_LENGTH_MAX: usize = 2_000;
+/// NIST SP 800-63B: at least eight without other factors; we ask for twelve.
+pub const PASSWORD_LENGTH_MIN: usize = 12;
+/// Argon2 hashes any length; this bounds the work of one sign-in.
+pub const PASSWORD_LENGTH_MAX: usize = 200;
+/// A caller's own reference, as the idempotency key is.
+pub const REFERENCE_LENGTH_MAX: usize = 128;
+/// The IETF draft of Idempotency-Key leaves it open; other APIs allow 255.
+pub const IDEMPOTENCY_KEY_LENGTH_MAX: usize = 255;
+
+// -- Time --
+
+/// The market's earliest instant, 2000-01-01T00:00Z: before it a date is a mistake.
+pub const MINUTE_MIN: i64 = 15_778_080;
+/// The market's last instant, 2200-01-01T00:00Z: far from overflow, after every contract.
+pub const MINUTE_MAX: i64 = 120_966_720;
+/// Contracts of the field run six years; ten leaves room.
+pub const WINDOW_MINUTES_MAX: i64 = 10 * 366 * 24 * 60;
+/// How far ahead an order may start: five years of planned factories.
+pub const HORIZON_MINUTES: i64 = 5 * 366 * 24 * 60;
+/// How wide an order's range of starts may be: beyond a year nobody is flexible, and search costs time.
+pub const START_RANGE_MINUTES_MAX: i64 = 366 * 24 * 60;
+/// Slots are hours or parts of an hour, up to a day.
+pub const SLOT_MINUTES_MAX: u32 = 24 * 60;
+/// A firm quote keeps others out; fifteen minutes is enough to ask a colleague.
+pub const QUOTE_SECONDS_MAX: i64 = 900;
+/// How long an idempotency key is remembered.
+pub const KEY_DAYS: i64 = 30;
+/// OAuth 2.0 security practice: access tokens live minutes.
+pub const ACCESS_TOKEN_SECONDS: i64 = 15 * 60;
+/// A refresh token unused this long is a forgotten browser.
+pub const REFRESH_TOKEN_DAYS: i64 = 30;
+/// An invitation that waited a week is asked for again.
+pub const INVITATION_DAYS: i64 = 7;
+/// The longest tenor of a credit line: ten years.
+pub const TENOR_MONTHS_MAX: u32 = 120;
+/// Payment terms beyond half a year are loans.
+pub const NET_DAYS_MAX: u32 = 180;
+
+// -- Quantities and money --
+
+/// Above the largest published campus (170,000 GPUs) with room to grow.
+pub const GPUS_MAX: u32 = 2_000_000;
+/// A rack-scale node has 4, a board 8; a thousand is beyond any node.
+pub const LOT_MAX: u32 = 1_024;
+/// 10,000.00 per GPU-hour: three orders above the field, so a slip of the decimal point is caught.
+pub const PRICE_MAX: i64 = 10_000 * UNIT;
+/// One trillion: above every line, far below the range of 64 bits with all lines summed.
+pub const AMOUNT_MAX: i64 = 1_000_000_000_000 * UNIT;
+/// A factory's power budget: five gigawatts.
+pub const POWER_KW_MAX: u32 = 5_000_000;
+
+// -- How many --
+
+/// SKUs or regions that one order may accept.
+pub const CHOICES_MAX: usize = 16;
+/// Countries or segments in one listing's limits; alternatives in one refusal is far fewer.
+pub const AUDIENCE_MAX: usize = 300;
+/// Phases in one body; a pool gathers more by later calls.
+pub const PHASES_MAX: usize = 100;
+/// Phases and maintenance windows of one pool.
+pub const POOL_CHANGES_MAX: usize = 1_000;
+/// Listings that are live in one pool: each is looked at in turn by the matcher.
+pub const LISTINGS_PER_POOL_MAX: usize = 1_000;
+/// Share steps in one program version.
+pub const SHARE_STEPS_MAX: usize = 24;
+/// Resting orders of one organization.
+pub const RESTING_PER_ORG_MAX: usize = 10_000;
+/// Firm quotes of one organization at a time: a hold is a promise, not a fence.
+pub const QUOTES_PER_ORG_MAX: usize = 100;
+/// Members, keys and open sessions of one organization.
+pub const MEMBERS_PER_ORG_MAX: usize = 1_000;
+/// API keys of one organization.
+pub const KEYS_PER_ORG_MAX: usize = 100;
+/// Open sessions of one person; the oldest gives way.
+pub const SESSIONS_PER_USER_MAX: usize = 20;
+/// Resting orders looked at on one supply event, so that no event is slow; a sweep does the rest.
+pub const RETRIES_PER_EVENT: usize = 64;
+/// Deadlines met by one Tick; the sequencer ticks again while more are due.
+pub const DEADLINES_PER_TICK: usize = 1_000;
+/// Alternatives offered by one refusal.
+pub const ALTERNATIVES_MAX: usize = 4;
+
+// -- The writer --
+
+/// Commands that may wait for the writer. Full answers 503: about a second of work.
+pub const INBOX_MAX: usize = 16_384;
+/// Commands decided in one batch: bounds the time to the next commit.
+pub const BATCH_MAX: usize = 2_048;
+
+// -- The door --
+
+/// Bodies over one mebibyte are refused.
+pub const BODY_BYTES_MAX: usize = 1_048_576;
+/// Page size of lists when none is asked for.
+pub const PAGE_DEFAULT: u32 = 20;
+/// Largest page of a list.
+pub const PAGE_MAX: u32 = 100;

@@ -1,0 +1,71 @@
+//! Who may do what: roles, rights, and the one table that joins them.
+
+use crate::words;
+
+words! {
+    /// What a member may be in an organization. The last four exist in the operator only.
+    Role {
+        Owner = "owner",
+        Trader = "trader",
+        Viewer = "viewer",
+        Finance = "finance",
+        Inventory = "inventory",
+        Admin = "admin",
+        CreditOfficer = "credit_officer",
+        MarketOps = "market_ops",
+        Auditor = "auditor",
+    }
+    /// A verb on a resource. A handler names the one it needs in the type of its caller.
+    Right {
+        /// See what one's own organization has.
+        View = "view",
+        /// Invite, change and remove members; create and revoke API keys.
+        Administer = "administer",
+        /// Quote firmly, order and cancel.
+        Trade = "trade",
+        /// Ask for credit and withdraw the request.
+        ApplyForCredit = "apply_for_credit",
+        /// Publish factories, pools, phases, maintenance and listings.
+        Offer = "offer",
+        /// Operator: approve and suspend organizations.
+        Admit = "admit",
+        /// Operator: keep SKUs, regions and programs.
+        Catalogue = "catalogue",
+        /// Operator: decide credit applications, freeze lines, change limits.
+        DecideCredit = "decide_credit",
+        /// Operator: read every organization's objects, the ledgers and the audit trail.
+        Audit = "audit",
+        /// Operator: move the simulated clock.
+        SetClock = "set_clock",
+    }
+}
+
+impl Role {
+    /// Whether this role belongs to the operator's people only.
+    pub const fn is_operator(self) -> bool {
+        matches!(self, Role::Admin | Role::CreditOfficer | Role::MarketOps | Role::Auditor)
+    }
+
+    /// The table: what each role may do.
+    pub const fn rights(self) -> &'static [Right] {
+        use Right::{
+            Administer, Admit, ApplyForCredit, Audit, Catalogue, DecideCredit, Offer, SetClock,
+            Trade, View,
+        };
+        match self {
+            Role::Owner => &[View, Administer, Trade, ApplyForCredit, Offer],
+            Role::Trader => &[View, Trade],
+            Role::Viewer => &[View],
+            Role::Finance => &[View, ApplyForCredit],
+            Role::Inventory => &[View, Offer],
+            Role::Admin => &[View, Administer, Admit, Catalogue, Audit, SetClock],
+            Role::CreditOfficer => &[View, DecideCredit, Audit],
+            Role::MarketOps => &[View, Admit, Catalogue, Audit],
+            Role::Auditor => &[View, Audit],
+        }
+    }
+
+    pub fn may(self, right: Right) -> bool {
+        self.rights().contains(&right)
+    }
+}

@@ -1,0 +1,286 @@
+//! A quantity over time: a step function from minutes to counts, zero outside its steps.
+//!
+//! One sorted vector of steps, each "from this minute on, so many". It is independent of the grain and of
+//! the horizon, and small; 6-year contracts cost as much as one-hour contracts.
+
+use serde::{Deserialize, Serialize};
+
+use super::time::{Minute, Window};
+
+/// A step function of time. Canonical: neighbouring steps differ, the first is not zero, the last is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Schedule {
+    steps: Vec<Step>,
+}
+
+/// From `from` on the count is `count`, until the next step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Step {
+    from: Minute,
+    count: i64,
+}
+
+/// One stretch of time with one count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    pub window: Window,
+    pub count: i64,
+}
+
+impl Schedule {
+    /// Zero at all times.
+    pub const fn empty() -> Self {
+        Self { steps: Vec::new() }
+    }
+
+    /// `count` within `window`, zero outside it.
+    pub fn flat(window: Window, count: i64) -> Self {
+        let mut schedule = Self::empty();
+        schedule.add(window, count);
+        schedule
+    }
+
+    /// Raises the count by `by` (lowers it when negative) everywhere in `window`.
+    pub fn add(&mut self, window: Window, by: i64) {
+        if by == 0 {
+            return;
+        }
+        let first = self.split_at(window.start());
+        let last = self.split_at(window.end());
+        for step in &mut self.steps[first..last] {
+            step.count += by;
+        }
+        self.merge_at(last);
+        self.merge_at(first);
+    }
+
+    /// Adds every stretch of `other`.
+    pub fn add_all(&mut self, other: &Schedule) {
+        for stretch in other.stretches() {
+            self.add(stretch.window, stretch.count);
+        }
+    }
+
+    /// Takes away every stretch of `other`.
+    pub fn subtract_all(&mut self, other: &Schedule) {
+        for stretch in other.stretches() {
+            self.add(stretch.window, -stretch.count);
+        }
+    }
+
+    /// The count at `instant`.
+    pub fn at(&self, instant: Minute) -> i64 {
+        match self.steps.partition_point(|step| step.from <= instant) {
+            0 => 0,
+            after => self.steps[after - 1].count,
+        }
+    }
+
+    /// The smallest count within `window`.
+    pub fn min_over(&self, window: Window) -> i64 {
+        let mut index = self.steps.partition_point(|step| step.from <= window.start());
+        let mut least = if index == 0 { 0 } else { self.steps[index - 1].count };
+        while let Some(step) = self.steps.get(index).filter(|step| step.from < window.end()) {
+            least = least.min(step.count);
+            index += 1;
+        }
+        least
+    }
+
+    /// The stretches that cover `window` exactly, in order, zeros included.
+    pub fn within(&self, window: Window) -> impl Iterator<Item = Stretch> + '_ {
+        let mut index = self.steps.partition_point(|step| step.from <= window.start());
+        let mut from = window.start();
+        std::iter::from_fn(move || {
+            let count = if index == 0 { 0 } else { self.steps[index - 1].count };
+            let next =
+                self.steps.get(index).map_or(window.end(), |step| step.from.min(window.end()));
+            let stretch = Stretch { window: Window::new(from, next)?, count };
+            from = next;
+            index += 1;
+            Some(stretch)
+        })
+    }
+
+    /// Every stretch whose count is not zero, in order.
+    pub fn stretches(&self) -> impl Iterator<Item = Stretch> + '_ {
+        self.steps.windows(2).filter_map(|pair| {
+            let window = Window::new(pair[0].from, pair[1].from)?;
+            (pair[0].count != 0).then_some(Stretch { window, count: pair[0].count })
+        })
+    }
+
+    /// The instants within `window` (its start excluded) at which the count changes.
+    pub fn changes_within(&self, window: Window) -> impl Iterator<Item = Minute> + '_ {
+        let first = self.steps.partition_point(|step| step.from <= window.start());
+        self.steps[first..]
+            .iter()
+            .map(|step| step.from)
+            .take_while(move |from| *from < window.end())
+    }
+
+    /// The earliest start in `[earliest, latest]`, on a boundary of `slot_minutes`, from which at
+    /// least `count` lasts for `minutes`. Jumps past the last blocker of each window it tries.
+    pub fn earliest_fit(
+        &self,
+        earliest: Minute,
+        latest: Minute,
+        minutes: i64,
+        slot_minutes: u32,
+        count: i64,
+    ) -> Option<Minute> {
+        let mut start = earliest.ceil_to(slot_minutes);
+        while start <= latest {
+            let window = Window::lasting(start, minutes)?;
+            let Some(blocked_until) = self.blocked_until(window, count) else {
+                return Some(start);
+            };
+            start = blocked_until?.ceil_to(slot_minutes);
+        }
+        None
+    }
+
+    /// The end of the last stretch in `window` with less than `count`: `None` when there is no such
+    /// stretch, `Some(None)` when it never ends.
+    fn blocked_until(&self, window: Window, count: i64) -> Option<Option<Minute>> {
+        let first = self.steps.partition_point(|step| step.from <= window.start());
+        let end = self.steps.partition_point(|step| step.from < window.end());
+        // Step `end - 1` is the last that matters; step `first - 1` is in force at the start.
+        for index in (first..end).rev() {
+            if self.steps[index].count < count {
+                return Some(self.risen_after(index + 1, count));
+            }
+        }
+        let at_start = if first == 0 { 0 } else { self.steps[first - 1].count };
+        (at_start < count).then(|| self.risen_after(first, count))
+    }
+
+    /// The first change from `index` on that reaches `count`.
+    fn risen_after(&self, index: usize, count: i64) -> Option<Minute> {
+        self.steps[index..].iter().find(|step| step.count >= count).map(|step| step.from)
+    }
+
+    /// How many steps it takes to write this down: its cost in memory.
+    pub fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Forgets what lies before `instant`; the count at and after it stays.
+    pub fn forget_before(&mut self, instant: Minute) {
+        let in_force = self.steps.partition_point(|step| step.from <= instant);
+        if in_force > 1 {
+            self.steps.drain(..in_force - 1);
+            self.steps[0].from = instant;
+            self.merge_at(0);
+        }
+    }
+
+    /// Makes a step begin at `instant` and answers its place.
+    fn split_at(&mut self, instant: Minute) -> usize {
+        let place = self.steps.partition_point(|step| step.from < instant);
+        if self.steps.get(place).is_none_or(|step| step.from != instant) {
+            let count = if place == 0 { 0 } else { self.steps[place - 1].count };
+            self.steps.insert(place, Step { from: instant, count });
+        }
+        place
+    }
+
+    /// Drops the step at `place` when it changes nothing.
+    fn merge_at(&mut self, place: usize) {
+        let Some(step) = self.steps.get(place) else { return };
+        let before = if place == 0 { 0 } else { self.steps[place - 1].count };
+        if step.count == before {
+            self.steps.remove(place);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SPAN: i64 = 48;
+
+    fn window(start: i64, end: i64) -> Window {
+        Window::new(Minute::new(start), Minute::new(end)).expect("a window")
+    }
+
+    #[test]
+    fn what_is_added_and_taken_away_leaves_nothing() {
+        let mut schedule = Schedule::flat(window(10, 20), 8);
+        schedule.add(window(12, 14), -8);
+        assert_eq!(schedule.min_over(window(10, 12)), 8);
+        assert_eq!(schedule.min_over(window(10, 13)), 0);
+        schedule.add(window(12, 14), 8);
+        assert_eq!(schedule, Schedule::flat(window(10, 20), 8));
+        schedule.add(window(10, 20), -8);
+        assert!(schedule.is_empty());
+    }
+
+    fn changes() -> impl Strategy<Value = Vec<(i64, i64, i64)>> {
+        prop::collection::vec((0..SPAN - 1, 1..SPAN, -3..4_i64), 0..24)
+    }
+
+    /// The oracle: an array of minutes.
+    fn both(changes: &[(i64, i64, i64)]) -> (Schedule, Vec<i64>) {
+        let mut schedule = Schedule::empty();
+        let mut minutes = vec![0; usize::try_from(SPAN).expect("small")];
+        for &(start, length, by) in changes {
+            let end = (start + length).min(SPAN);
+            schedule.add(window(start, end), by);
+            for minute in start..end {
+                minutes[usize::try_from(minute).expect("small")] += by;
+            }
+        }
+        (schedule, minutes)
+    }
+
+    proptest! {
+        #[test]
+        fn equals_an_array_of_minutes(
+            changes in changes(), start in 0..SPAN - 1, length in 1..SPAN, count in 0..4_i64,
+            slot in 1..5_u32, latest in 0..SPAN,
+        ) {
+            let (schedule, minutes) = both(&changes);
+            let at = |minute: i64| {
+                usize::try_from(minute).ok().and_then(|place| minutes.get(place)).copied().unwrap_or(0)
+            };
+            for minute in -1..=SPAN {
+                prop_assert_eq!(schedule.at(Minute::new(minute)), at(minute));
+            }
+            let asked = window(start, start + length);
+            let least = (start..start + length).map(at).min();
+            prop_assert_eq!(Some(schedule.min_over(asked)), least);
+            let covered: i64 = schedule.within(asked).map(|stretch| stretch.window.minutes()).sum();
+            prop_assert_eq!(covered, length);
+            for stretch in schedule.within(asked) {
+                for minute in stretch.window.start().count()..stretch.window.end().count() {
+                    prop_assert_eq!(stretch.count, at(minute));
+                }
+            }
+            let fit = (start..=latest)
+                .filter(|minute| Minute::new(*minute).is_aligned(slot))
+                .find(|minute| (*minute..minute + length).all(|minute| at(minute) >= count))
+                .map(Minute::new);
+            let found = schedule.earliest_fit(
+                Minute::new(start), Minute::new(latest), length, slot, count,
+            );
+            prop_assert_eq!(found, fit);
+        }
+
+        #[test]
+        fn forgetting_the_past_keeps_the_future(changes in changes(), from in 0..SPAN) {
+            let (schedule, _) = both(&changes);
+            let mut trimmed = schedule.clone();
+            trimmed.forget_before(Minute::new(from));
+            for minute in from..=SPAN {
+                prop_assert_eq!(trimmed.at(Minute::new(minute)), schedule.at(Minute::new(minute)));
+            }
+        }
+    }
+}
