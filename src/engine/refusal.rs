@@ -164,3 +164,46 @@ pub enum Refusal {
     // -- Market, where there is no order to carry the reason (409): firm and indicative quotes --
     NoBlock(Box<Shortage>),
 }
+
+impl Refusal {
+    /// The refusal's one word, for problems, metrics and logs.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Refusal::NotFound { .. } => "not_found",
+            Refusal::NotActive => "not_active",
+            Refusal::NotCapable { .. } => "not_capable",
+            Refusal::PendingReview => "pending_review",
+            Refusal::Suspended => "suspended",
+            Refusal::OwnRequest => "own_request",
+            Refusal::RoleNotGrantable { .. } => "role_not_grantable",
+            Refusal::Unknown { .. } => "unknown",
+            Refusal::OutOfBounds { .. } => "out_of_bounds",
+            Refusal::Invalid { .. } => "invalid",
+            Refusal::OffLot { .. } => "off_lot",
+            Refusal::OffTick { .. } => "off_tick",
+            Refusal::OffSlot { .. } => "off_slot",
+            Refusal::InThePast { .. } => "in_the_past",
+            Refusal::OffSlotDuration { .. } => "off_slot_duration",
+            Refusal::Overflow { .. } => "overflow",
+            Refusal::PowerExceeded { .. } => "power_exceeded",
+            Refusal::BeyondInstalled { .. } => "beyond_installed",
+            Refusal::NotEnrolled { .. } => "not_enrolled",
+            Refusal::Duplicate { .. } => "duplicate",
+            Refusal::WrongState { .. } => "wrong_state",
+            Refusal::VersionMismatch { .. } => "version_mismatch",
+            Refusal::SameOfficer => "same_officer",
+            Refusal::TermsDiffer { .. } => "terms_differ",
+            Refusal::ApplicationWaiting => "application_waiting",
+            Refusal::LastOwner => "last_owner",
+            Refusal::QuoteGone { .. } => "quote_gone",
+            Refusal::QuoteNotFirm => "quote_not_firm",
+            Refusal::TooMany { .. } => "too_many",
+            Refusal::BadCredential => "bad_credential",
+            Refusal::KeyReused => "key_reused",
+            Refusal::NoCreditLine => "no_credit_line",
+            Refusal::CreditLineState { .. } => "credit_line_state",
+            Refusal::CreditShort { .. } => "credit_short",
+            Refusal::NoBlock(_) => "no_block",
+        }
+    }
+}

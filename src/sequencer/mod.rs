@@ -1,11 +1,17 @@
 //! Floor 3, the one writer: drain what waits, stamp, apply, commit, publish, answer. Decides nothing.
 
+mod clock;
+
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use uuid::Uuid;
+
+pub use clock::Clock;
 
 use crate::engine::{Actor, Answer, Command, Key, Refusal};
 use crate::model::Micros;
+pub use crate::view::View;
 
 /// A command on its way to the writer.
 #[derive(Debug)]
@@ -52,7 +58,7 @@ pub enum Fault {
     Closed,
 }
 
-/// Where commands are handed in. Cheap to clone.
+/// Where commands are handed in and the market's present is seen. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Desk {}
 
@@ -65,7 +71,7 @@ impl Desk {
         todo!()
     }
 
-    /// As `submit`, for callers without a runtime.
+    /// As `submit`, for threads outside a runtime.
     ///
     /// # Errors
     /// See [`Fault`].
@@ -77,8 +83,28 @@ impl Desk {
     pub fn view(&self) -> Arc<View> {
         todo!()
     }
-}
 
-/// The market's present, immutable, swapped after each commit: for signing in and for market data.
-#[derive(Debug, Clone, Default)]
-pub struct View {}
+    /// The number of each commit, once its view is published.
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        todo!()
+    }
+
+    /// The market's clock.
+    pub fn clock(&self) -> &Clock {
+        todo!()
+    }
+
+    /// Whether commands are taken now.
+    pub fn is_ready(&self) -> bool {
+        todo!()
+    }
+
+    /// Moves a simulated clock to `to` (never back), meeting every deadline on the way at its own
+    /// instant. Answers where the clock stands then. A system clock does not move: `Fault::Closed`.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn advance(&self, _to: Micros) -> Result<Micros, Fault> {
+        todo!()
+    }
+}
