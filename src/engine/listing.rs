@@ -54,10 +54,13 @@ pub struct Listing {
     pub audience: Audience,
     pub program: Option<ProgramId>,
     pub state: ListingState,
+    /// GPU-minutes of it that contracts and firm quotes have taken and not given back, completed ones
+    /// included: what of it is still on offer cannot be told from live contracts alone.
+    pub taken: i64,
     /// The number of the command that published it: the smaller, the older.
     pub published_seq: u64,
     pub created_at: Micros,
-    /// Rises with every change; the ETag.
+    /// Rises with every change but `taken`; the ETag.
     pub version: u32,
 }
 
