@@ -35,6 +35,18 @@ impl Minute {
         Self(self.0.saturating_add(minutes))
     }
 
+    /// This instant so many calendar months later, on the last day of the month where the day is
+    /// missing. `None` beyond the calendar's end.
+    pub fn plus_months(self, months: u32) -> Option<Self> {
+        let instant = jiff::Timestamp::from_microsecond(self.micros().0).ok()?;
+        let later = jiff::tz::TimeZone::UTC
+            .to_datetime(instant)
+            .checked_add(jiff::Span::new().try_months(months).ok()?)
+            .ok()?;
+        let later = jiff::tz::TimeZone::UTC.to_timestamp(later).ok()?;
+        Some(Micros(later.as_microsecond()).minute())
+    }
+
     /// Minutes from `earlier` to this instant; negative when it lies before.
     pub const fn since(self, earlier: Minute) -> i64 {
         self.0 - earlier.0
@@ -151,6 +163,22 @@ mod tests {
         assert_eq!(Minute(61).ceil_to(60), Minute(120));
         assert_eq!(Minute(120).ceil_to(60), Minute(120));
         assert_eq!(Minute(-1).floor_to(60), Minute(-60));
+    }
+
+    #[test]
+    fn months_are_the_calendars() {
+        let from =
+            |text: &str| Micros(text.parse::<jiff::Timestamp>().expect("a time").as_microsecond());
+        for (start, months, end) in [
+            ("2027-01-15T08:00:00Z", 12, "2028-01-15T08:00:00Z"),
+            ("2027-01-31T23:59:00Z", 1, "2027-02-28T23:59:00Z"),
+            ("2028-01-31T00:00:00Z", 1, "2028-02-29T00:00:00Z"),
+            ("2027-11-30T00:00:00Z", 120, "2037-11-30T00:00:00Z"),
+        ] {
+            let later = from(start).minute().plus_months(months);
+            assert_eq!(later, Some(from(end).minute()), "{start} + {months}");
+        }
+        assert_eq!(Minute(i64::MAX).plus_months(1), None);
     }
 
     #[test]

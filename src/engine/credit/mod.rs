@@ -1,0 +1,319 @@
+//! Credit applications and lines. A line's balances are accounts of the EXP ledger; this room knows
+//! limits, states and who decided. It knows nothing of what is bought with credit.
+
+mod application;
+mod guarantee;
+mod limit;
+mod line;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Engine;
+use super::command::Stamp;
+use super::deadline::Due;
+use super::effect::{Change, Effects};
+use super::event::{EventData, EventKind};
+use super::refusal::Refusal;
+use crate::model::id::{ApplicationId, LineId, OrgId, UserId};
+use crate::model::{Micros, Minute, Money, Workload, limits};
+use crate::words;
+
+words! {
+    /// `submitted -> approved | declined | withdrawn`.
+    ApplicationState {
+        Submitted = "submitted",
+        Approved = "approved",
+        Declined = "declined",
+        Withdrawn = "withdrawn",
+    }
+    /// Why an application was declined: the principal reasons, in the words of adverse-action notices.
+    DeclineReason {
+        IncompleteApplication = "incomplete_application",
+        UnverifiableInformation = "unverifiable_information",
+        InsufficientHistory = "insufficient_history",
+        InsufficientIncome = "insufficient_income",
+        InsufficientCollateral = "insufficient_collateral",
+        ExcessiveObligations = "excessive_obligations",
+        DelinquentObligations = "delinquent_obligations",
+        ExposureLimit = "exposure_limit",
+        SanctionsScreening = "sanctions_screening",
+        UnsupportedPurpose = "unsupported_purpose",
+        Other = "other",
+    }
+    /// `active <-> frozen`; `active -> past_due -> delinquent -> defaulted`; `active -> run_off -> closed`.
+    LineState {
+        Active = "active",
+        Frozen = "frozen",
+        PastDue = "past_due",
+        Delinquent = "delinquent",
+        Defaulted = "defaulted",
+        RunOff = "run_off",
+        Closed = "closed",
+    }
+}
+
+/// Exactly what an officer said yes to. The second yes must be to the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    pub limit: Money,
+    pub tenor_months: u32,
+    pub net_days: u32,
+}
+
+/// A customer's request for a credit line, or for a higher limit on the one it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Application {
+    pub id: ApplicationId,
+    pub org: OrgId,
+    pub requested: Money,
+    pub purpose: String,
+    pub workload: Option<Workload>,
+    pub state: ApplicationState,
+    /// The terms that were approved, or wait for a second officer.
+    pub approval: Option<Approval>,
+    /// The officers who said yes.
+    pub approved_by: Vec<UserId>,
+    /// How many it takes, known from the first yes on.
+    pub approvals_needed: u32,
+    pub declined_by: Option<UserId>,
+    pub reason_codes: Vec<String>,
+    pub note: String,
+    pub line: Option<LineId>,
+    pub created_at: Micros,
+    pub changed_at: Micros,
+    pub version: u32,
+}
+
+/// A step that waits for a second officer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proposal {
+    Unfreeze { by: UserId },
+    Limit { limit: Money, by: UserId },
+}
+
+/// What a line has and where it is: `available = limit - held - drawn - defaulted`. Read off the EXP ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Balances {
+    pub limit: Money,
+    pub available: Money,
+    pub held: Money,
+    pub drawn: Money,
+    pub defaulted: Money,
+}
+
+/// A customer's credit line. One to a customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    pub id: LineId,
+    pub org: OrgId,
+    pub application: ApplicationId,
+    pub state: LineState,
+    /// A decrease that waits for what is used to free: where the limit is going.
+    pub target_limit: Option<Money>,
+    pub proposal: Option<Proposal>,
+    pub net_days: u32,
+    /// When the tenor ends and the line runs off.
+    pub expires_at: Minute,
+    pub note: String,
+    pub created_at: Micros,
+    pub changed_at: Micros,
+    /// Rises with every decision, not with every hold; the ETag.
+    pub version: u32,
+}
+
+/// Waiting applications and lines that are not closed.
+#[derive(Debug, Default)]
+pub struct Credit {
+    pub(super) applications: BTreeMap<ApplicationId, Application>,
+    pub(super) lines: BTreeMap<LineId, Line>,
+    pub(super) by_org: BTreeMap<OrgId, LineId>,
+    /// The waiting application of each organization that has one.
+    pub(super) waiting: BTreeMap<OrgId, ApplicationId>,
+}
+
+impl ApplicationState {
+    /// The table of edges.
+    pub const fn may_become(self, next: Self) -> bool {
+        match self {
+            Self::Submitted => matches!(next, Self::Approved | Self::Declined | Self::Withdrawn),
+            Self::Approved | Self::Declined | Self::Withdrawn => false,
+        }
+    }
+}
+
+impl LineState {
+    /// The table of edges.
+    pub const fn may_become(self, next: Self) -> bool {
+        match self {
+            Self::Active => matches!(next, Self::Frozen | Self::PastDue | Self::RunOff),
+            Self::Frozen => matches!(next, Self::Active | Self::RunOff),
+            Self::PastDue => matches!(next, Self::Delinquent | Self::RunOff),
+            Self::Delinquent => matches!(next, Self::Defaulted),
+            Self::RunOff => matches!(next, Self::Closed),
+            Self::Defaulted | Self::Closed => false,
+        }
+    }
+}
+
+impl Application {
+    /// Moves along an edge of the table; any other move is a bug.
+    fn enter(&mut self, next: ApplicationState) {
+        assert!(self.state.may_become(next), "an application went {} -> {next}", self.state);
+        self.state = next;
+    }
+}
+
+impl Line {
+    /// Moves along an edge of the table; any other move is a bug.
+    fn enter(&mut self, next: LineState) {
+        assert!(self.state.may_become(next), "a line went {} -> {next}", self.state);
+        self.state = next;
+    }
+
+    /// What falls due for this line by itself: the end of its tenor, while it can still run off.
+    pub(super) fn deadline(&self) -> Option<(Micros, Due)> {
+        let runs = self.state.may_become(LineState::RunOff);
+        runs.then(|| (self.expires_at.micros(), Due::LineRunsOff(self.id)))
+    }
+}
+
+impl Balances {
+    /// What keeps a line from closing: held, drawn and defaulted together.
+    pub fn used(&self) -> Money {
+        let used =
+            self.held.checked_add(self.drawn).and_then(|sum| sum.checked_add(self.defaulted));
+        used.expect("what is used never exceeds the limit")
+    }
+}
+
+impl Credit {
+    /// Credit as the store kept it: waiting applications and lines that are not closed.
+    pub(super) fn from_parts(applications: Vec<Application>, lines: Vec<Line>) -> Self {
+        Self {
+            by_org: lines.iter().map(|line| (line.org, line.id)).collect(),
+            waiting: applications.iter().map(|ask| (ask.org, ask.id)).collect(),
+            applications: applications.into_iter().map(|ask| (ask.id, ask)).collect(),
+            lines: lines.into_iter().map(|line| (line.id, line)).collect(),
+        }
+    }
+
+    /// Waiting applications, in order of the id.
+    pub fn applications(&self) -> impl Iterator<Item = &Application> {
+        self.applications.values()
+    }
+
+    /// Lines that are not closed, in order of the id.
+    pub fn lines(&self) -> impl Iterator<Item = &Line> {
+        self.lines.values()
+    }
+
+    /// The line of an organization, unless it has none that is not closed.
+    pub fn line_of(&self, org: OrgId) -> Option<&Line> {
+        self.by_org.get(&org).and_then(|id| self.lines.get(id))
+    }
+
+    fn application(&self, id: ApplicationId) -> Result<&Application, Refusal> {
+        self.applications.get(&id).ok_or(Refusal::NotFound { kind: "credit_application" })
+    }
+
+    fn line(&self, id: LineId) -> Result<&Line, Refusal> {
+        self.lines.get(&id).ok_or(Refusal::NotFound { kind: "credit_line" })
+    }
+}
+
+// How this room notes what it decided.
+impl Engine {
+    /// The officer, if they may decide what belongs to `owner`: nobody decides for their own organization.
+    fn officer(&self, at: &Stamp, owner: OrgId) -> Result<UserId, Refusal> {
+        let officer = self.parties.deciding(at)?;
+        let own = self.parties.users.get(&officer).is_some_and(|user| user.org == owner);
+        if own { Err(Refusal::OwnRequest) } else { Ok(officer) }
+    }
+
+    /// Keeps an application as it has become; one that no longer waits leaves the engine.
+    fn keep_application(&mut self, before: &Application, after: Application, out: &mut Effects) {
+        let (id, org) = (after.id, after.org);
+        out.changes.push(change(id.to_string(), Some(before), Some(&after)));
+        out.applications.changed(id, after.clone());
+        if after.state == ApplicationState::Submitted {
+            self.credit.applications.insert(id, after);
+        } else {
+            self.credit.applications.remove(&id);
+            self.credit.waiting.remove(&org);
+        }
+    }
+
+    /// Keeps a line as it has become, with its deadline; a closed one leaves the engine.
+    fn keep_line(&mut self, at: &Stamp, mut after: Line, out: &mut Effects) {
+        after.changed_at = at.at;
+        let before = self.credit.lines.remove(&after.id);
+        if let Some((due_at, due)) = before.as_ref().and_then(Line::deadline) {
+            self.deadlines.clear(due_at, due);
+        }
+        if let Some((due_at, due)) = after.deadline() {
+            self.deadlines.set(due_at, due);
+        }
+        out.changes.push(change(after.id.to_string(), before.as_ref(), Some(&after)));
+        match before {
+            None => out.lines.born(after.id, after.clone()),
+            Some(_) => out.lines.changed(after.id, after.clone()),
+        }
+        if after.state == LineState::Closed {
+            self.credit.by_org.remove(&after.org);
+        } else {
+            self.credit.by_org.insert(after.org, after.id);
+            self.credit.lines.insert(after.id, after);
+        }
+    }
+
+    fn tell_application(
+        &mut self,
+        at: &Stamp,
+        ask: &Application,
+        kind: EventKind,
+        previous: Option<ApplicationState>,
+        out: &mut Effects,
+    ) {
+        let Application { id, org, requested, state, line, .. } = *ask;
+        let data = EventData::Application { id, state, requested, line };
+        self.tell(at, org, kind, data, previous.map(ApplicationState::as_str), out);
+    }
+
+    fn tell_line(
+        &mut self,
+        at: &Stamp,
+        line: &Line,
+        kind: EventKind,
+        previous: Option<LineState>,
+        out: &mut Effects,
+    ) {
+        let Line { id, org, state, .. } = *line;
+        let data = EventData::Line { id, state, limit: self.balances(id).limit };
+        self.tell(at, org, kind, data, previous.map(LineState::as_str), out);
+    }
+}
+
+/// Before and after, for the audit trail.
+fn change<T: Serialize>(subject: String, before: Option<&T>, after: Option<&T>) -> Change {
+    let json = |thing| serde_json::to_string(thing).expect("plain values can be written as JSON");
+    Change { subject, before: before.map(json), after: after.map(json) }
+}
+
+/// Refuses a number outside its bound.
+fn bounded(field: &'static str, given: i64, least: i64, most: i64) -> Result<(), Refusal> {
+    if (least..=most).contains(&given) {
+        Ok(())
+    } else {
+        Err(Refusal::OutOfBounds { field, least, most, given })
+    }
+}
+
+/// Refuses a text with fewer than `least` characters or with more than a note has.
+fn bounded_text(field: &'static str, text: &str, least: i64) -> Result<(), Refusal> {
+    let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+    let most = i64::try_from(limits::NOTE_LENGTH_MAX).expect("the bound is small");
+    bounded(field, length, least, most)
+}
