@@ -101,6 +101,14 @@ pub struct Change {
     pub after: Option<String>,
 }
 
+impl Change {
+    /// A thing that was and is, as JSON. The caller leaves secrets out of what it gives.
+    pub fn between<T: serde::Serialize>(subject: &impl std::fmt::Display, was: &T, is: &T) -> Self {
+        let json = |thing| serde_json::to_string(thing).expect("entities have text keys only");
+        Self { subject: subject.to_string(), before: Some(json(was)), after: Some(json(is)) }
+    }
+}
+
 /// Everything a batch of commands made true.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Effects {

@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod book;
+mod bound;
 pub mod capacity;
 pub mod catalogue;
 pub mod command;
@@ -184,7 +185,7 @@ impl Engine {
                 self.create_key(at, key, name, roles, expires_at, hash, out)
             }
             Command::RevokeKey { key } => self.revoke_key(at, key, out),
-            Command::NoteKeyUse { keys } => self.note_key_use(keys, out),
+            Command::NoteKeyUse { keys } => self.note_key_use(at, keys, out),
             Command::CreateSku(sku) => self.create_sku(at, sku, out),
             Command::CreateRegion(region) => self.create_region(at, region, out),
             Command::CreateProgram { id, name, vendor, terms } => {

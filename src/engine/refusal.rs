@@ -3,7 +3,7 @@
 use super::credit::{Approval, LineState};
 use super::matching::Shortage;
 use crate::model::id::{LineId, ProgramId};
-use crate::model::{Gpus, Minute, Money, Price, Role};
+use crate::model::{Gpus, Minute, Money, Price, Right, Role};
 
 /// The market says no, and nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,12 @@ pub enum Refusal {
     },
     /// The caller is not (or no longer) an active person or key.
     NotActive,
+    /// No role of the caller gives this right.
+    NotPermitted {
+        right: Right,
+    },
+    /// This takes a person with a name, and an API key has none: decisions, and making keys.
+    PersonNeeded,
     /// The organization may not do this: it lacks the capability.
     NotCapable {
         capability: &'static str,

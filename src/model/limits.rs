@@ -63,6 +63,15 @@ pub const AMOUNT_MAX: i64 = 1_000_000_000_000 * UNIT;
 /// A factory's power budget: five gigawatts.
 pub const POWER_KW_MAX: u32 = 5_000_000;
 
+/// The largest scale-up domains planned join 576 GPUs; this leaves room for two more generations.
+pub const GPUS_PER_DOMAIN_MAX: u32 = 8_192;
+/// Memory of one GPU: 64 TiB, a hundred times the field's largest.
+pub const MEMORY_GIB_MAX: u32 = 65_536;
+/// Power of one GPU with its share of the rack: 100 kW, far above what can be cooled.
+pub const WATTS_PER_GPU_MAX: u32 = 100_000;
+/// The last contract month a share step may begin in: past the end of the longest window.
+pub const SHARE_MONTH_MAX: u32 = 132;
+
 // -- How many --
 
 /// SKUs or regions that one order may accept.
@@ -77,6 +86,8 @@ pub const POOL_CHANGES_MAX: usize = 1_000;
 pub const LISTINGS_PER_POOL_MAX: usize = 1_000;
 /// Share steps in one program version.
 pub const SHARE_STEPS_MAX: usize = 24;
+/// Pools enrolled in one program.
+pub const POOLS_PER_PROGRAM_MAX: usize = 10_000;
 /// Resting orders of one organization.
 pub const RESTING_PER_ORG_MAX: usize = 10_000;
 /// Firm quotes of one organization at a time: a hold is a promise, not a fence.
@@ -91,6 +102,8 @@ pub const SESSIONS_PER_USER_MAX: usize = 20;
 pub const RETRIES_PER_EVENT: usize = 64;
 /// Deadlines met by one Tick; the sequencer ticks again while more are due.
 pub const DEADLINES_PER_TICK: usize = 1_000;
+/// Idempotency keys forgotten by one Tick: more than come in one, so the memory does not grow.
+pub const KEYS_FORGOTTEN_PER_TICK: usize = 4_096;
 /// Alternatives offered by one refusal.
 pub const ALTERNATIVES_MAX: usize = 4;
 
