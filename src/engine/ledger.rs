@@ -266,8 +266,8 @@ impl Ledger {
     }
 
     /// Every account to which something was ever posted, in order of the key.
-    pub fn iter(&self) -> impl Iterator<Item = (&AccountKey, &Balance)> {
-        self.accounts.iter()
+    pub fn accounts(&self) -> impl Iterator<Item = (AccountKey, Balance)> + '_ {
+        self.accounts.iter().map(|(key, balance)| (*key, *balance))
     }
 
     /// The number of the last entry; 0 before the first.
@@ -283,7 +283,7 @@ impl Ledger {
     /// The sums of both sides over all accounts of a book.
     pub fn trial_balance(&self, book: Book) -> TrialBalance {
         let mut sums = TrialBalance::default();
-        for (_, balance) in self.iter().filter(|(key, _)| key.account.book() == book) {
+        for (_, balance) in self.accounts().filter(|(key, _)| key.account.book() == book) {
             sums.accounts += 1;
             sums.debits += i128::from(balance.debits);
             sums.credits += i128::from(balance.credits);
@@ -396,16 +396,16 @@ mod tests {
     fn nothing_moved_leaves_nothing() {
         let (mut ledger, mut out) = (Ledger::default(), Effects::default());
         ledger.post(&stamp(1), transfer(LIMIT, AVAILABLE, 0), &mut out);
-        assert_eq!((ledger.last_entry(), ledger.iter().count(), out.marks()), (0, 0, 0));
+        assert_eq!((ledger.last_entry(), ledger.accounts().count(), out.marks()), (0, 0, 0));
     }
 
     #[test]
     fn a_ledger_is_rebuilt_from_its_balances() {
         let (mut ledger, mut out) = (Ledger::default(), Effects::default());
         ledger.post(&stamp(1), transfer(LIMIT, AVAILABLE, 100), &mut out);
-        let kept = ledger.iter().map(|(key, balance)| (*key, *balance)).collect();
+        let kept = ledger.accounts().collect();
         let mut rebuilt = Ledger::from_parts(kept, ledger.last_entry());
-        assert!(rebuilt.iter().eq(ledger.iter()));
+        assert!(rebuilt.accounts().eq(ledger.accounts()));
         rebuilt.post(&stamp(2), transfer(AVAILABLE, HELD, 1), &mut out);
         assert_eq!(out.entries.last().map(|entry| entry.no), Some(2));
     }

@@ -73,7 +73,7 @@ impl Engine {
             .plus_months(tenor_months)
             .ok_or(Refusal::Overflow { field: "tenor_months" })?;
         before.accepts(officer, &terms)?;
-        let present = self.credit.line_of(before.org);
+        let present = self.credit.line_of(before.org).map(|id| &self.credit.lines[&id]);
         if let Some(present) = present {
             present.must_be(LineState::Active)?;
         }
@@ -211,7 +211,7 @@ impl Engine {
         out: &mut Effects,
     ) {
         let terms = ask.approval.as_ref().expect("an approved application has terms");
-        let mut line = self.credit.lines.get(&id).expect("it was there at the gate").clone();
+        let mut line = self.credit.lines[&id].clone();
         line.application = ask.id;
         line.net_days = terms.net_days;
         line.expires_at = expires_at;

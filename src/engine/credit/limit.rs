@@ -74,7 +74,7 @@ impl Engine {
 
     /// Gives a line a limit: up at once, down as far as is free now and the rest as it frees.
     pub(super) fn set_limit(&mut self, at: &Stamp, id: LineId, limit: Money, out: &mut Effects) {
-        let mut line = self.credit.lines.get(&id).expect("a decision was made about it").clone();
+        let mut line = self.credit.lines[&id].clone();
         let present = self.balances(id).limit;
         let rise = limit.checked_sub(present).expect("limits are bounded");
         line.target_limit = rise.is_negative().then_some(limit);
@@ -85,7 +85,7 @@ impl Engine {
             self.ledger.post(at, GRANT.transfer(id, rise, at.now()), out);
         }
         // A decrease that is done has told so itself.
-        let waits = self.credit.lines.get(&id).is_some_and(|line| line.target_limit.is_some());
+        let waits = self.credit.lines[&id].target_limit.is_some();
         if waits || !rise.is_negative() {
             self.tell_line(at, &line, EventKind::LineLimitChanged, None, out);
         }
@@ -93,7 +93,7 @@ impl Engine {
 
     /// Takes what is available for the decrease that waits, as much as it needs.
     pub(super) fn lower_towards_target(&mut self, at: &Stamp, id: LineId, out: &mut Effects) {
-        let mut line = self.credit.lines.get(&id).expect("a decrease waits on a line").clone();
+        let mut line = self.credit.lines[&id].clone();
         let Some(target) = line.target_limit else { return };
         let balances = self.balances(id);
         let needed = balances.limit.checked_sub(target).expect("both are bounded");

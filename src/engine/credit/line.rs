@@ -57,8 +57,8 @@ impl Engine {
 
     /// The customer's line, if it may take a new hold of `needed`.
     pub(in crate::engine) fn admits(&self, org: OrgId, needed: Money) -> Result<LineId, Refusal> {
-        let &Line { id: line, state, .. } =
-            self.credit.line_of(org).ok_or(Refusal::NoCreditLine)?;
+        let line = self.credit.line_of(org).ok_or(Refusal::NoCreditLine)?;
+        let state = self.credit.lines[&line].state;
         if state != LineState::Active {
             return Err(Refusal::CreditLineState { line, state });
         }
@@ -116,20 +116,18 @@ impl Engine {
     /// Something on a line became available again: a decrease that waits takes its part of it, and a
     /// line that runs off closes once nothing is used.
     pub(super) fn freed(&mut self, at: &Stamp, line: LineId, out: &mut Effects) {
-        let line = self.credit.lines.get(&line).expect("what was held was held on a line");
-        let (id, waits, runs_off) =
-            (line.id, line.target_limit.is_some(), line.state == LineState::RunOff);
-        if waits {
+        let Line { id, target_limit, state, .. } = self.credit.lines[&line];
+        if target_limit.is_some() {
             self.lower_towards_target(at, id, out);
         }
-        if runs_off && self.balances(id).used().is_zero() {
+        if state == LineState::RunOff && self.balances(id).used().is_zero() {
             self.close(at, id, out);
         }
     }
 
     /// A line's tenor has ended: `active | frozen | past_due -> run_off`, closed when nothing is used.
     pub(in crate::engine) fn run_off(&mut self, at: &Stamp, line: LineId, out: &mut Effects) {
-        let line = self.credit.lines.get(&line).expect("a closed line has no deadline");
+        let line = &self.credit.lines[&line];
         let state = line.state;
         // Delinquent and defaulted lines have their own way; it does not end with the tenor.
         if !state.may_become(LineState::RunOff) {
@@ -149,7 +147,7 @@ impl Engine {
     fn close(&mut self, at: &Stamp, id: LineId, out: &mut Effects) {
         let left = self.balances(id).available;
         self.ledger.post(at, REDUCE.transfer(id, left, at.now()), out);
-        let mut line = self.credit.lines.get(&id).expect("it was there a moment ago").clone();
+        let mut line = self.credit.lines[&id].clone();
         line.enter(LineState::Closed);
         line.target_limit = None;
         line.version += 1;
@@ -213,7 +211,7 @@ impl Engine {
     }
 
     pub(super) fn line_answer(&self, id: LineId) -> Answer {
-        let line = self.credit.lines.get(&id).expect("a decision was made about it").clone();
+        let line = self.credit.lines[&id].clone();
         Answer::Line { line, balances: self.balances(id) }
     }
 }

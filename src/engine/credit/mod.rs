@@ -210,9 +210,19 @@ impl Credit {
         self.lines.values()
     }
 
-    /// The line of an organization, unless it has none that is not closed.
-    pub fn line_of(&self, org: OrgId) -> Option<&Line> {
-        self.by_org.get(&org).and_then(|id| self.lines.get(id))
+    /// The line of an organization, in whatever state, unless it is closed.
+    pub fn line_of(&self, org: OrgId) -> Option<LineId> {
+        self.by_org.get(&org).copied()
+    }
+
+    /// The line of an organization, if it may take new holds.
+    pub(super) fn trading_line(&self, org: OrgId) -> Option<LineId> {
+        self.line_of(org).filter(|id| self.lines[id].state == LineState::Active)
+    }
+
+    /// The payment terms of a line that is not closed, in days.
+    pub(super) fn net_days(&self, line: LineId) -> u32 {
+        self.lines[&line].net_days
     }
 
     fn application(&self, id: ApplicationId) -> Result<&Application, Refusal> {
