@@ -177,6 +177,8 @@ impl Refusal {
         match self {
             Refusal::NotFound { .. } => "not_found",
             Refusal::NotActive => "not_active",
+            Refusal::NotPermitted { .. } => "not_permitted",
+            Refusal::PersonNeeded => "person_needed",
             Refusal::NotCapable { .. } => "not_capable",
             Refusal::PendingReview => "pending_review",
             Refusal::Suspended => "suspended",

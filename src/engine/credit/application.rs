@@ -12,7 +12,7 @@ use super::{
     Application, ApplicationState, Approval, DeclineReason, Line, LineState, bounded, bounded_text,
 };
 use crate::model::id::{ApplicationId, LineId, UserId};
-use crate::model::{Minute, Money, Workload, limits};
+use crate::model::{Minute, Money, Right, Workload, limits};
 
 impl Engine {
     /// A customer asks for a line, or for another limit on the one it has.
@@ -25,7 +25,7 @@ impl Engine {
         workload: Option<Workload>,
         out: &mut Effects,
     ) -> Result<Answer, Refusal> {
-        let org = self.parties.trading(at)?.organization.id;
+        let org = self.parties.customer(at, Right::ApplyForCredit)?.org();
         bounded("requested_limit", amount.micros(), 1, limits::AMOUNT_MAX)?;
         bounded_text("purpose", &purpose, 1)?;
         if self.credit.waiting.contains_key(&org) {
@@ -141,7 +141,9 @@ impl Engine {
         id: ApplicationId,
         out: &mut Effects,
     ) -> Result<Answer, Refusal> {
-        let org = self.parties.acting(at)?.organization.id;
+        let acting = self.parties.acting(at)?;
+        acting.needs(Right::ApplyForCredit)?;
+        let org = acting.org();
         let before = self.credit.application(id)?;
         if before.org != org {
             return Err(Refusal::NotFound { kind: "credit_application" });

@@ -239,7 +239,7 @@ impl Engine {
     /// The officer, if they may decide what belongs to `owner`: nobody decides for their own organization.
     fn officer(&self, at: &Stamp, owner: OrgId) -> Result<UserId, Refusal> {
         let officer = self.parties.deciding(at)?;
-        let own = self.parties.users.get(&officer).is_some_and(|user| user.org == owner);
+        let own = self.parties.user(officer).is_some_and(|user| user.org == owner);
         if own { Err(Refusal::OwnRequest) } else { Ok(officer) }
     }
 

@@ -53,7 +53,7 @@ impl Engine {
             return Err(Refusal::BadCredential);
         }
         if before.refresh_hash != presented {
-            self.close(before, out);
+            self.shut(before, out);
             return Err(Refusal::BadCredential);
         }
 
@@ -80,14 +80,14 @@ impl Engine {
         let session = own.ok_or(Refusal::NotFound { kind: "session" })?.clone();
 
         // From here it must succeed: every question has been asked.
-        Ok(Answer::Session(self.close(session, out)))
+        Ok(Answer::Session(self.shut(session, out)))
     }
 
     /// A session's time has come.
     pub(in crate::engine) fn end_session(&mut self, session: SessionId, out: &mut Effects) {
         let session = self.parties.session(session).expect("closed sessions have no deadline");
         let session = session.clone();
-        self.close(session, out);
+        self.shut(session, out);
     }
 
     /// Opens a session for somebody who may have one. The oldest gives way when there are too many.
@@ -101,7 +101,7 @@ impl Engine {
         while self.parties.sessions_of(user).count() >= limits::SESSIONS_PER_USER_MAX {
             let oldest = self.parties.sessions_of(user).min_by_key(|one| (one.created_at, one.id));
             let oldest = oldest.expect("there are too many").clone();
-            self.close(oldest, out);
+            self.shut(oldest, out);
         }
         let session = Session {
             id: new.id,
@@ -120,11 +120,11 @@ impl Engine {
     pub(super) fn close_all_sessions(&mut self, user: UserId, out: &mut Effects) {
         let open: Vec<Session> = self.parties.sessions_of(user).cloned().collect();
         for session in open {
-            self.close(session, out);
+            self.shut(session, out);
         }
     }
 
-    fn close(&mut self, mut session: Session, out: &mut Effects) -> Session {
+    fn shut(&mut self, mut session: Session, out: &mut Effects) -> Session {
         session.closed = true;
         self.deadlines.clear(session.expires_at, Due::SessionEnds(session.id));
         self.parties.change_session(&session, out);
