@@ -41,7 +41,7 @@ pub struct View {
 
 impl View {
     /// The picture of what was loaded.
-    pub fn new(number: u64, snapshot: &Snapshot, shelves: impl Iterator<Item = Shelf>) -> Self {
+    pub fn new(number: u64, snapshot: &Snapshot, shelves: Vec<Shelf>) -> Self {
         let mut view = Self { number, now: snapshot.now, ..Self::default() };
         for thing in &snapshot.organizations {
             view.organizations.insert(thing.id, Arc::new(thing.clone()));
@@ -64,9 +64,7 @@ impl View {
         for (org, last) in &snapshot.event_heads {
             view.heads.insert(*org, *last);
         }
-        for shelf in shelves {
-            view.shelves.insert(shelf.pool, Arc::new(shelf));
-        }
+        view.put_shelves(shelves);
         view
     }
 
@@ -96,6 +94,11 @@ impl View {
         for (org, fact) in effects.event_heads.iter() {
             self.heads.insert(*org, fact.thing);
         }
+        self.put_shelves(shelves);
+    }
+
+    /// New pictures of pools.
+    pub fn put_shelves(&mut self, shelves: Vec<Shelf>) {
         for shelf in shelves {
             self.shelves.insert(shelf.pool, Arc::new(shelf));
         }

@@ -113,6 +113,15 @@ pub const ALTERNATIVES_MAX: usize = 4;
 pub const INBOX_MAX: usize = 16_384;
 /// Commands decided in one batch: bounds the time to the next commit.
 pub const BATCH_MAX: usize = 2_048;
+/// Facts noted in one batch, after which it takes no further command: bounds the transaction when
+/// single commands touch much.
+pub const BATCH_NOTES_MAX: usize = 65_536;
+/// The idle writer looks at the clock at least this often, in milliseconds.
+pub const IDLE_MILLIS: u64 = 1_000;
+/// The first pause before the store is asked again, in milliseconds; it doubles each time.
+pub const RESTORE_MILLIS_FIRST: u64 = 50;
+/// The longest pause before the store is asked again, in milliseconds.
+pub const RESTORE_MILLIS_MAX: u64 = 5_000;
 
 // -- The door --
 

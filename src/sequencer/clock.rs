@@ -1,10 +1,19 @@
-//! The one place that reads the machine's clock, and the clock that tests move by hand.
+//! The one place that reads the machine's clocks, and the clock that tests move by hand.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::model::Micros;
+
+/// How the market's time is to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// With the machine's clock.
+    System,
+    /// By hand, from where the store says it stood; a new market begins at the given instant, or now.
+    Simulated(Option<Micros>),
+}
 
 /// What time it is. Cheap to clone; clones show the same time.
 #[derive(Debug, Clone)]
@@ -16,9 +25,15 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// A clock that stands at `start` until it is moved.
-    pub fn simulated(start: Micros) -> Self {
-        Self::Simulated(Arc::new(AtomicI64::new(start.count())))
+    /// The clock of a market whose last command was at `stored`.
+    pub(super) fn start(pace: Pace, stored: Micros) -> Self {
+        let begin = match pace {
+            Pace::System => return Self::System,
+            Pace::Simulated(_) if stored > Micros::default() => stored,
+            Pace::Simulated(Some(given)) => given,
+            Pace::Simulated(None) => system(),
+        };
+        Self::Simulated(Arc::new(AtomicI64::new(begin.count())))
     }
 
     pub fn now(&self) -> Micros {
@@ -44,4 +59,36 @@ impl Clock {
 fn system() -> Micros {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Micros::new(i64::try_from(since.as_micros()).expect("the year is far below 292,000"))
+}
+
+/// Measures how long something took. Never decides anything.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Seconds since it was started.
+    pub fn seconds(&self) -> f64 {
+        self.0.elapsed().as_secs_f64()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_simulated_clock_starts_where_the_store_stood_and_never_runs_back() {
+        let given = Some(Micros::new(5));
+        assert_eq!(Clock::start(Pace::Simulated(given), Micros::new(9)).now(), Micros::new(9));
+        let clock = Clock::start(Pace::Simulated(given), Micros::default());
+        assert_eq!(clock.now(), Micros::new(5));
+        clock.move_to(Micros::new(8));
+        clock.move_to(Micros::new(7));
+        assert_eq!(clock.clone().now(), Micros::new(8));
+    }
 }

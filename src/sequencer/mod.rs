@@ -1,17 +1,26 @@
 //! Floor 3, the one writer: drain what waits, stamp, apply, commit, publish, answer. Decides nothing.
+//!
+//! Two threads. The *writer* owns the engine and decides batches; the *committer* owns the store, and
+//! only after its commit are the new [`View`] published and the callers of that batch answered. While one
+//! batch commits, the next is decided, and grows until the committer is free; never more than one ahead.
+//!
+//! When a commit fails, nobody knows what is on disk: both batches are answered [`Fault::InDoubt`], the
+//! engine is dropped, and everything begins anew from the store, by the very function that starts up.
 
 mod clock;
+mod committer;
+mod desk;
+mod inbox;
+mod writer;
 
-use std::sync::Arc;
-
-use tokio::sync::watch;
 use uuid::Uuid;
-
-pub use clock::Clock;
 
 use crate::engine::{Actor, Answer, Command, Key, Refusal};
 use crate::model::Micros;
 pub use crate::view::View;
+pub use clock::{Clock, Pace, Stopwatch};
+pub use desk::Desk;
+pub use writer::start;
 
 /// A command on its way to the writer.
 #[derive(Debug)]
@@ -44,67 +53,28 @@ pub struct Written {
 /// Writes answers in the door's words; given to the sequencer at start, so that it knows no door.
 pub type Scribe = fn(&Result<Answer, Refusal>, Uuid, Micros) -> Written;
 
-/// Why there is no answer. Nothing is known to have happened; a retry with the same key is safe.
+/// Why there is no answer. A retry with the same key is safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// The writer's inbox is full.
+    /// The writer's inbox is full. Nothing has happened.
     #[error("too many requests are waiting")]
     Busy,
-    /// The commit failed or is in doubt; the writer is restoring itself from the store.
+    /// The commit failed or is in doubt; the writer is restoring itself from the store. What was asked
+    /// may have happened.
     #[error("the database did not confirm the write")]
     InDoubt,
-    /// The server is stopping, or this is a standby.
+    /// The server is stopping, restoring itself, or not the writer. Nothing has happened.
     #[error("this server takes no writes now")]
     Closed,
 }
 
-/// Where commands are handed in and the market's present is seen. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Desk {}
-
-impl Desk {
-    /// Hands in a command and waits until what came of it is on disk.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub async fn submit(&self, _errand: Errand) -> Result<Done, Fault> {
-        todo!()
-    }
-
-    /// As `submit`, for threads outside a runtime.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub fn submit_blocking(&self, _errand: Errand) -> Result<Done, Fault> {
-        todo!()
-    }
-
-    /// The market as of the last commit.
-    pub fn view(&self) -> Arc<View> {
-        todo!()
-    }
-
-    /// The number of each commit, once its view is published.
-    pub fn commits(&self) -> watch::Receiver<u64> {
-        todo!()
-    }
-
-    /// The market's clock.
-    pub fn clock(&self) -> &Clock {
-        todo!()
-    }
-
-    /// Whether commands are taken now.
-    pub fn is_ready(&self) -> bool {
-        todo!()
-    }
-
-    /// Moves a simulated clock to `to` (never back), meeting every deadline on the way at its own
-    /// instant. Answers where the clock stands then. A system clock does not move: `Fault::Closed`.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub async fn advance(&self, _to: Micros) -> Result<Micros, Fault> {
-        todo!()
-    }
+/// Why the writer has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It was asked to, and everything it had taken in is on disk.
+    Stopped,
+    /// Another process has taken the database over; this one must not write again.
+    Deposed,
+    /// An assertion failed: the code is wrong. The process must start anew from the store.
+    Broken,
 }

@@ -1,6 +1,7 @@
 //! Floor 2, the memory: the only room that knows diesel. Writes whole batches of facts, loads the engine's
 //! snapshot, reads pages for GET. Knows no rule of the market; never adds money.
 
+pub mod chain;
 pub mod read;
 
 use crate::engine::effect::Effects;
