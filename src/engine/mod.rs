@@ -117,6 +117,7 @@ impl Engine {
 
     /// Decides one command. `out` gathers what must be remembered; a refusal leaves the market as it
     /// was, except that a key is remembered with it, so that the same question has the same answer.
+    /// One refusal does more: a refresh token used twice ends its session (see `refresh_session`).
     ///
     /// # Errors
     /// The reason for "no".

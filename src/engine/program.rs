@@ -234,3 +234,201 @@ impl Engine {
         Answer::Program(program)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::command::{Actor, Command};
+    use super::super::party::harness::Market;
+    use super::*;
+
+    fn step(from_month: u32, vendor_share: BasisPoints) -> ShareStep {
+        ShareStep { from_month, vendor_share }
+    }
+
+    fn terms(shares: &[ShareStep]) -> ProgramTerms {
+        ProgramTerms { shares: shares.to_vec(), guarantee: None }
+    }
+
+    fn guaranteed(coverage: BasisPoints, first_loss: i64, cap: i64) -> ProgramTerms {
+        let (first_loss, cap) = (Money::from_micros(first_loss), Money::from_micros(cap));
+        let guarantee = Some(GuaranteeTerms { coverage, first_loss, cap });
+        ProgramTerms { shares: vec![step(1, 1_500)], guarantee }
+    }
+
+    fn create(market: &mut Market, vendor: OrgId, terms: ProgramTerms) -> Command {
+        let id = ProgramId::new(market.mint());
+        Command::CreateProgram { id, name: "Supported".into(), vendor, terms }
+    }
+
+    /// A market with a vendor, and a program of it.
+    fn with_program() -> (Market, OrgId, ProgramId) {
+        let mut market = Market::founded();
+        let vendor = market.admitted("vendor", "customer vendor");
+        let vendor = market.org(vendor);
+        let command = create(&mut market, vendor, terms(&[step(1, 1_500)]));
+        let Ok(Answer::Program(program)) = market.ask(market.founder, command) else {
+            panic!("a program")
+        };
+        assert_eq!((program.version, program.created_at), (1, market.now()));
+        assert_eq!(market.out.programs.get(&program.id), Some(&program));
+        (market, vendor, program.id)
+    }
+
+    fn field_of(refusal: Result<Answer, Refusal>) -> &'static str {
+        match refusal {
+            Err(Refusal::OutOfBounds { field, .. } | Refusal::Invalid { field, .. }) => field,
+            other => panic!("not refused for a field: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_share_of_a_month_is_that_of_the_last_step_begun() {
+        let terms = terms(&[step(1, 2_000), step(13, 1_000), step(25, 0)]);
+        for (month, share) in [(0, 0), (1, 2_000), (12, 2_000), (13, 1_000), (24, 1_000), (25, 0)] {
+            assert_eq!(terms.vendor_share(month), share, "month {month}");
+        }
+        assert_eq!(terms.vendor_share(u32::MAX), 0);
+    }
+
+    #[test]
+    fn every_field_of_the_terms_has_its_bound() {
+        let (mut market, vendor, id) = with_program();
+        let founder = market.founder;
+        let too_many: Vec<ShareStep> = (1..=25).map(|month| step(month, 0)).collect();
+        for (field, wrong) in [
+            ("shares", terms(&[])),
+            ("shares", terms(&too_many)),
+            ("from_month", terms(&[step(0, 1)])),
+            ("from_month", terms(&[step(2, 1)])),
+            ("from_month", terms(&[step(1, 1), step(1, 2)])),
+            ("from_month", terms(&[step(1, 1), step(7, 2), step(6, 3)])),
+            ("from_month", terms(&[step(1, 1), step(limits::SHARE_MONTH_MAX + 1, 1)])),
+            // The platform takes 500 of 10,000 beside the vendor.
+            ("vendor_share", terms(&[step(1, 9_501)])),
+            ("vendor_share", terms(&[step(1, 0), step(2, u32::MAX)])),
+            ("coverage", guaranteed(0, 0, 1)),
+            ("coverage", guaranteed(10_001, 0, 1)),
+            ("first_loss", guaranteed(8_000, -1, 1)),
+            ("first_loss", guaranteed(8_000, limits::AMOUNT_MAX + 1, 1)),
+            ("cap", guaranteed(8_000, 0, 0)),
+            ("cap", guaranteed(8_000, 0, limits::AMOUNT_MAX + 1)),
+        ] {
+            let new = create(&mut market, vendor, wrong.clone());
+            assert_eq!(field_of(market.ask(founder, new)), field, "{wrong:?}");
+            let amend = Command::AmendProgram { id, expect: 1, terms: wrong };
+            assert_eq!(field_of(market.ask(founder, amend)), field);
+        }
+        for good in [terms(&[step(1, 9_500)]), terms(&too_many[..24]), guaranteed(10_000, 0, 1)] {
+            let new = create(&mut market, vendor, good);
+            assert!(market.ask(founder, new).is_ok());
+        }
+        let new = create(&mut market, vendor, terms(&[step(1, 1)]));
+        let Command::CreateProgram { id, vendor, terms, .. } = new else { unreachable!() };
+        let new = Command::CreateProgram { id, name: String::new(), vendor, terms };
+        assert_eq!(field_of(market.ask(founder, new)), "name");
+    }
+
+    #[test]
+    fn the_vendor_is_an_active_vendor() {
+        let (mut market, ..) = with_program();
+        let founder = market.founder;
+        let buyer = market.sign_up("buyer", "customer");
+        let waiting = market.sign_up("waiting", "customer vendor");
+        for vendor in [buyer, waiting] {
+            let vendor = market.org(vendor);
+            let new = create(&mut market, vendor, terms(&[step(1, 1)]));
+            assert_eq!(field_of(market.ask(founder, new)), "vendor_id");
+        }
+        let nobody = OrgId::new(market.mint());
+        let new = create(&mut market, nobody, terms(&[step(1, 1)]));
+        let refusal = Refusal::Unknown { field: "vendor_id", named: nobody.to_string() };
+        assert_eq!(market.ask(founder, new), Err(refusal));
+    }
+
+    #[test]
+    fn an_amendment_makes_a_version_and_leaves_the_old_one_alone() {
+        let (mut market, _, id) = with_program();
+        let founder = market.founder;
+        let old = market.engine.programs.frozen(id).expect("in force");
+        let amend =
+            |expect, share| Command::AmendProgram { id, expect, terms: terms(&[step(1, share)]) };
+        let stale = Refusal::VersionMismatch { expected: 2, actual: 1 };
+        assert_eq!(market.ask(founder, amend(2, 1_000)), Err(stale));
+        let Ok(Answer::Program(program)) = market.ask(founder, amend(1, 1_000)) else {
+            panic!("an amendment")
+        };
+        assert_eq!((program.version, program.terms.vendor_share(1)), (2, 1_000));
+        assert_eq!(market.out.programs.get(&id), Some(&program));
+        let [change] = &market.out.changes[..] else { panic!("one change") };
+        assert_eq!(change.subject, id.to_string());
+        assert!(change.before.as_ref().is_some_and(|json| json.contains("1500")));
+        assert!(change.after.as_ref().is_some_and(|json| json.contains("1000")));
+        let new = market.engine.programs.frozen(id).expect("in force");
+        assert_eq!((old.version, old.terms.vendor_share(1)), (1, 1_500));
+        assert_eq!((new.version, new.terms.vendor_share(1)), (2, 1_000));
+        let stale = Refusal::VersionMismatch { expected: 1, actual: 2 };
+        assert_eq!(market.ask(founder, amend(1, 1_000)), Err(stale));
+    }
+
+    #[test]
+    fn contracts_share_one_copy_of_a_version() {
+        let (mut market, _, id) = with_program();
+        let programs = &mut market.engine.programs;
+        let first = programs.frozen(id).expect("in force");
+        let second = programs.frozen(id).expect("in force");
+        assert!(Arc::ptr_eq(&first, &second));
+        let read_back = Arc::new(first.as_ref().clone());
+        assert!(Arc::ptr_eq(&programs.share(&read_back), &first));
+        let older = FrozenProgram { version: 0, ..first.as_ref().clone() };
+        let once = programs.share(&Arc::new(older.clone()));
+        assert!(Arc::ptr_eq(&programs.share(&Arc::new(older)), &once));
+        assert_eq!(programs.frozen(ProgramId::new(uuid::Uuid::nil())), None);
+        let rebuilt = Programs::from_parts(programs.programs().cloned().collect());
+        assert_eq!(rebuilt.frozen(id), Some(first));
+    }
+
+    #[test]
+    fn a_pool_is_enrolled_once() {
+        let (mut market, _, id) = with_program();
+        let founder = market.founder;
+        let pool = PoolId::new(market.mint());
+        let enrol = |program, pool| Command::EnrolPool { program, pool };
+        let unknown = Refusal::Unknown { field: "pool_id", named: pool.to_string() };
+        assert_eq!(market.ask(founder, enrol(id, pool)), Err(unknown));
+        market.engine.capacity.by_id.insert(pool, 0);
+        let nothing = ProgramId::new(market.mint());
+        let not_found = Refusal::NotFound { kind: "program" };
+        assert_eq!(market.ask(founder, enrol(nothing, pool)), Err(not_found));
+        let Ok(Answer::Program(program)) = market.ask(founder, enrol(id, pool)) else {
+            panic!("an enrolment")
+        };
+        assert_eq!((program.version, program.pools.contains(&pool)), (1, true));
+        assert_eq!(market.out.programs.get(&id), Some(&program));
+        assert_eq!(market.out.changes.len(), 1);
+        let again = Refusal::Duplicate { kind: "pool", named: pool.to_string() };
+        assert_eq!(market.ask(founder, enrol(id, pool)), Err(again));
+    }
+
+    #[test]
+    fn programs_are_kept_by_the_operator() {
+        let (mut market, vendor, id) = with_program();
+        let owner = market.sign_up("acme", "customer");
+        let auditor = [crate::model::Role::Auditor];
+        let auditor = market.member(market.founder, "aud@op.example", &auditor);
+        let pool = PoolId::new(market.mint());
+        for (actor, refusal) in [
+            (owner, Refusal::NotCapable { capability: "operator" }),
+            (auditor, Refusal::NotPermitted { right: Right::Catalogue }),
+            (Actor::Anonymous, Refusal::NotActive),
+        ] {
+            let good = terms(&[step(1, 1)]);
+            for command in [
+                create(&mut market, vendor, good.clone()),
+                Command::AmendProgram { id, expect: 1, terms: good },
+                Command::EnrolPool { program: id, pool },
+            ] {
+                assert_eq!(market.ask(actor, command), Err(refusal.clone()));
+            }
+        }
+    }
+}

@@ -69,3 +69,29 @@ impl Role {
         self.rights().contains(&right)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_right_is_had_by_exactly_these_roles() {
+        let table: [(Right, &[Role]); 10] = [
+            (Right::View, Role::ALL),
+            (Right::Administer, &[Role::Owner, Role::Admin]),
+            (Right::Trade, &[Role::Owner, Role::Trader]),
+            (Right::ApplyForCredit, &[Role::Owner, Role::Finance]),
+            (Right::Offer, &[Role::Owner, Role::Inventory]),
+            (Right::Admit, &[Role::Admin, Role::MarketOps]),
+            (Right::Catalogue, &[Role::Admin, Role::MarketOps]),
+            (Right::DecideCredit, &[Role::CreditOfficer]),
+            (Right::Audit, &[Role::Admin, Role::CreditOfficer, Role::MarketOps, Role::Auditor]),
+            (Right::SetClock, &[Role::Admin]),
+        ];
+        assert_eq!(table.len(), Right::ALL.len());
+        for (right, roles) in table {
+            let had: Vec<Role> = Role::ALL.iter().copied().filter(|role| role.may(right)).collect();
+            assert_eq!(had, roles, "{right}");
+        }
+    }
+}

@@ -154,3 +154,109 @@ impl Parties {
         self.operating(at, Right::DecideCredit)?.person()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{Market, user};
+    use super::*;
+    use crate::engine::command::Command;
+    use uuid::Uuid;
+
+    fn stamp(market: &Market, actor: Actor) -> Stamp {
+        Stamp { at: market.now(), seq: 1_000, actor, request: Uuid::nil(), key: None }
+    }
+
+    const NOT_TRADE: Refusal = Refusal::NotPermitted { right: Right::Trade };
+    const NOT_OFFER: Refusal = Refusal::NotPermitted { right: Right::Offer };
+    const NOT_DECIDE: Refusal = Refusal::NotPermitted { right: Right::DecideCredit };
+    const NO_CUSTOMER: Refusal = Refusal::NotCapable { capability: "customer" };
+    const NO_PROVIDER: Refusal = Refusal::NotCapable { capability: "provider" };
+    const NO_OPERATOR: Refusal = Refusal::NotCapable { capability: "operator" };
+
+    #[test]
+    fn each_gate_lets_in_whom_it_should() {
+        let mut market = Market::founded();
+        let founder = market.founder;
+        let buyer = market.sign_up("buyer", "customer");
+        let seller = market.admitted("seller", "provider");
+        let both = market.admitted("both", "customer provider");
+        let waits = market.sign_up("waits", "customer provider");
+        let viewer = market.member(both, "viewer@both.example", &[Role::Viewer]);
+        let trader = market.member(both, "trader@both.example", &[Role::Trader]);
+        let stock = market.member(both, "stock@both.example", &[Role::Inventory]);
+        let finance = market.member(both, "money@both.example", &[Role::Finance]);
+        let auditor = market.member(founder, "audit@op.example", &[Role::Auditor]);
+        let officer = market.member(founder, "credit@op.example", &[Role::CreditOfficer]);
+        let suspended = market.sign_up("suspended", "customer");
+        let (org, note) = (market.org(suspended), String::new());
+        market.ask(founder, Command::SuspendOrganization { org, note }).expect("a suspension");
+
+        let no = Err::<(), Refusal>;
+        let table = [
+            (buyer, Ok(()), no(NO_PROVIDER), no(NO_OPERATOR)),
+            (seller, no(NO_CUSTOMER), Ok(()), no(NO_OPERATOR)),
+            (both, Ok(()), Ok(()), no(NO_OPERATOR)),
+            (waits, no(Refusal::PendingReview), no(Refusal::PendingReview), no(NO_OPERATOR)),
+            (suspended, no(Refusal::Suspended), no(NO_PROVIDER), no(NO_OPERATOR)),
+            (viewer, no(NOT_TRADE), no(NOT_OFFER), no(NO_OPERATOR)),
+            (trader, Ok(()), no(NOT_OFFER), no(NO_OPERATOR)),
+            (stock, no(NOT_TRADE), Ok(()), no(NO_OPERATOR)),
+            (finance, no(NOT_TRADE), no(NOT_OFFER), no(NO_OPERATOR)),
+            (founder, no(NO_CUSTOMER), no(NO_PROVIDER), Ok(())),
+            (officer, no(NO_CUSTOMER), no(NO_PROVIDER), Ok(())),
+            (auditor, no(NO_CUSTOMER), no(NO_PROVIDER), no(NOT_DECIDE)),
+        ];
+        for (actor, trades, offers, decides) in table {
+            let (at, parties) = (stamp(&market, actor), &market.engine.parties);
+            assert_eq!(parties.acting(&at).map(|acting| acting.user), Ok(Some(user(actor))));
+            assert_eq!(parties.trading(&at).map(|_| ()), trades, "{actor:?} trades");
+            assert_eq!(parties.offering(&at).map(|_| ()), offers, "{actor:?} offers");
+            assert_eq!(parties.deciding(&at).map(|_| ()), decides, "{actor:?} decides");
+        }
+        let (at, parties) = (stamp(&market, finance), &market.engine.parties);
+        assert!(parties.customer(&at, Right::ApplyForCredit).is_ok(), "finance asks for credit");
+    }
+
+    #[test]
+    fn nobody_acts_who_is_not_there() {
+        let mut market = Market::founded();
+        let owner = market.sign_up("acme", "customer");
+        let (_, invited) = market.invited(owner, "new@acme.example", &[Role::Viewer]);
+        let removed = market.member(owner, "old@acme.example", &[Role::Viewer]);
+        market.ask(owner, Command::RemoveMember { user: user(removed) }).expect("a removal");
+        let unknown = UserId::new(market.mint());
+        for actor in [
+            Actor::System,
+            Actor::Anonymous,
+            Actor::User(invited),
+            removed,
+            Actor::User(unknown),
+            Actor::Key(crate::model::id::KeyId::new(unknown.uuid())),
+        ] {
+            let acting = market.engine.parties.acting(&stamp(&market, actor));
+            assert_eq!(acting, Err(Refusal::NotActive), "{actor:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_acts_with_its_own_roles_until_its_time_is_over() {
+        let mut market = Market::founded();
+        let owner = market.sign_up("acme", "customer");
+        let end = market.now().plus_secs(60);
+        let key = Actor::Key(market.key(owner, &[Role::Trader], Some(end)));
+        let acting = market.engine.parties.trading(&stamp(&market, key)).expect("a trader");
+        assert_eq!((acting.user, acting.org()), (None, market.org(owner)));
+        assert_eq!(acting.roles(), [Role::Trader]);
+        assert_eq!(acting.person(), Err(Refusal::PersonNeeded));
+        let no = Refusal::NotPermitted { right: Right::Administer };
+        assert_eq!(acting.needs(Right::Administer), Err(no));
+
+        market.wait(60);
+        let acting = market.engine.parties.acting(&stamp(&market, key));
+        assert_eq!(acting, Err(Refusal::NotActive));
+
+        let key = Actor::Key(market.key(market.founder, &[Role::CreditOfficer], None));
+        let decides = market.engine.parties.deciding(&stamp(&market, key));
+        assert_eq!(decides, Err(Refusal::PersonNeeded), "decisions have a name");
+    }
+}

@@ -197,3 +197,210 @@ pub(super) fn grantable(organization: &Organization, roles: &[Role]) -> Result<(
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{Market, digest, signed_in, user};
+    use super::*;
+    use crate::engine::command::Command;
+
+    const WEEK: i64 = limits::INVITATION_DAYS * SECONDS_PER_DAY;
+
+    fn invite(market: &mut Market, email: &str, roles: &[Role]) -> Command {
+        let user = UserId::new(market.mint());
+        let (email, roles) = (email.into(), roles.to_vec());
+        Command::InviteMember { user, email, roles, token_hash: digest(1) }
+    }
+
+    fn accept(market: &mut Market, token_hash: [u8; 32]) -> Command {
+        let (password_hash, session) = ("secret".into(), market.new_session());
+        Command::AcceptInvitation { token_hash, password_hash, session }
+    }
+
+    #[test]
+    fn an_invitation_is_accepted_once_and_signs_in() {
+        let mut market = Market::founded();
+        let owner = market.sign_up("acme", "customer");
+        let (token, invited) = market.invited(owner, "New@acme.example", &[Role::Trader]);
+        let fact = market.out.users.get(&invited).expect("a birth").clone();
+        assert_eq!((fact.email.as_str(), fact.state), ("new@acme.example", UserState::Invited));
+
+        let take = accept(&mut market, token);
+        assert_eq!(market.ask(owner, take), Err(Refusal::NotActive));
+        let take = accept(&mut market, token);
+        let (organization, person, session) = signed_in(market.ask(Actor::Anonymous, take));
+        assert_eq!((organization.id, person.id), (market.org(owner), invited));
+        assert_eq!((person.state, person.invitation), (UserState::Active, None));
+        assert_eq!(person.password_hash, "secret");
+        assert_eq!(session.user, invited);
+        let told = format!("{:?}", market.out.changes);
+        assert!(!told.contains("secret") && !told.contains("invitation"), "{told}");
+
+        let take = accept(&mut market, token);
+        assert_eq!(market.ask(Actor::Anonymous, take), Err(Refusal::BadCredential));
+        let take = accept(&mut market, digest(77));
+        assert_eq!(market.ask(Actor::Anonymous, take), Err(Refusal::BadCredential));
+    }
+
+    #[test]
+    fn an_invitation_waits_a_week_and_then_gives_way() {
+        let mut market = Market::founded();
+        let owner = market.sign_up("acme", "customer");
+        let (token, invited) = market.invited(owner, "new@acme.example", &[Role::Viewer]);
+        let held = Refusal::Duplicate { kind: "email", named: "new@acme.example".into() };
+        market.wait(WEEK - 1);
+        let again = invite(&mut market, "new@acme.example", &[Role::Viewer]);
+        assert_eq!(market.ask(owner, again.clone()), Err(held.clone()));
+        market.wait(1);
+        let late = accept(&mut market, token);
+        assert_eq!(market.ask(Actor::Anonymous, late), Err(Refusal::BadCredential));
+        let mut elsewhere = market.application("other", "customer");
+        elsewhere.email = "new@acme.example".into();
+        market.ask(Actor::Anonymous, Command::SignUp(elsewhere)).expect("their own address");
+        let state = market.out.users.get(&invited).map(|user| user.state);
+        assert_eq!(state, Some(UserState::Removed));
+        assert_eq!(market.ask(owner, again), Err(held));
+    }
+
+    #[test]
+    fn roles_are_those_the_organization_has() {
+        let table: [(&str, &[Role]); 3] = [
+            ("customer", &[Role::Owner, Role::Trader, Role::Viewer, Role::Finance]),
+            (
+                "provider",
+                &[Role::Owner, Role::Trader, Role::Viewer, Role::Finance, Role::Inventory],
+            ),
+            (
+                "operator",
+                &[Role::Viewer, Role::Admin, Role::CreditOfficer, Role::MarketOps, Role::Auditor],
+            ),
+        ];
+        let mut market = Market::founded();
+        for (kind, grantable) in table {
+            let keeper =
+                if kind == "operator" { market.founder } else { market.sign_up(kind, kind) };
+            let pet = market.member(keeper, &format!("pet@{kind}.example"), &[Role::Viewer]);
+            for &role in Role::ALL {
+                let change = Command::ChangeMember { user: user(pet), roles: vec![role] };
+                let given = market.ask(keeper, change).map(|_| ());
+                let no = Err(Refusal::RoleNotGrantable { role });
+                let expected = if grantable.contains(&role) { Ok(()) } else { no };
+                assert_eq!(given, expected, "{kind} grants {role}");
+            }
+        }
+    }
+
+    #[test]
+    fn roles_are_some_and_each_once() {
+        let mut market = Market::founded();
+        let owner = market.sign_up("acme", "customer");
+        let none = invite(&mut market, "a@acme.example", &[]);
+        let refusal = Refusal::OutOfBounds { field: "roles", least: 1, most: 9, given: 0 };
+        assert_eq!(market.ask(owner, none), Err(refusal));
+        let twice = invite(&mut market, "a@acme.example", &[Role::Viewer, Role::Viewer]);
+        let refusal = Refusal::Invalid { field: "roles", rule: "each role once" };
+        assert_eq!(market.ask(owner, twice), Err(refusal));
+    }
+
+    #[test]
+    fn only_an_administrator_keeps_members_and_only_their_own() {
+        let mut market = Market::founded();
+        let owner = market.sign_up("acme", "customer");
+        let other = market.sign_up("other", "customer");
+        let viewer = market.member(owner, "v@acme.example", &[Role::Viewer]);
+        let removed = market.member(owner, "r@acme.example", &[Role::Viewer]);
+        market.ask(owner, Command::RemoveMember { user: user(removed) }).expect("a removal");
+        let no_right = Refusal::NotPermitted { right: Right::Administer };
+        let not_found = Refusal::NotFound { kind: "member" };
+        for (actor, member, refusal) in [
+            (viewer, owner, &no_right),
+            (other, owner, &not_found),
+            (owner, other, &not_found),
+            (owner, removed, &not_found),
+            (removed, owner, &Refusal::NotActive),
+            (Actor::Anonymous, owner, &Refusal::NotActive),
+        ] {
+            let user = user(member);
+            let change = Command::ChangeMember { user, roles: vec![Role::Viewer] };
+            assert_eq!(market.ask(actor, change), Err(refusal.clone()));
+            assert_eq!(market.ask(actor, Command::RemoveMember { user }), Err(refusal.clone()));
+        }
+        let newcomer = invite(&mut market, "n@acme.example", &[Role::Viewer]);
+        assert_eq!(market.ask(viewer, newcomer), Err(no_right));
+    }
+
+    #[test]
+    fn someone_always_keeps_the_house() {
+        let mut market = Market::founded();
+        let acme = market.sign_up("acme", "customer");
+        for (keeper, role, lesser) in
+            [(acme, Role::Owner, Role::Viewer), (market.founder, Role::Admin, Role::Auditor)]
+        {
+            let own = user(keeper);
+            let demote = || Command::ChangeMember { user: own, roles: vec![lesser] };
+            let remove = || Command::RemoveMember { user: own };
+            // One who is only invited does not keep the house yet.
+            market.invited(keeper, &format!("later@{role}.example"), &[role]);
+            assert_eq!(market.ask(keeper, demote()), Err(Refusal::LastOwner));
+            assert_eq!(market.ask(keeper, remove()), Err(Refusal::LastOwner));
+            let keep = Command::ChangeMember { user: own, roles: vec![lesser, role] };
+            market.ask(keeper, keep).expect("still a keeper");
+            let heir = market.member(keeper, &format!("heir@{role}.example"), &[role]);
+            market.ask(keeper, demote()).expect("an heir is there");
+            market.ask(heir, remove()).expect("no keeper any more");
+            let last = Command::RemoveMember { user: user(heir) };
+            assert_eq!(market.ask(heir, last), Err(Refusal::LastOwner));
+        }
+    }
+
+    #[test]
+    fn removal_signs_out_and_frees_the_address() {
+        let mut market = Market::founded();
+        let owner = market.sign_up("acme", "customer");
+        let member = market.member(owner, "m@acme.example", &[Role::Owner]);
+        let session = market.out.sessions.births().next().expect("signed in").clone();
+        let key = market.key(member, &[Role::Viewer], None);
+        let waiting = market.engine.next_deadline();
+        market.ask(owner, Command::RemoveMember { user: user(member) }).expect("a removal");
+        assert!(market.out.sessions.get(&session.id).is_some_and(|session| session.closed));
+        assert_eq!(market.engine.parties.sessions_of(user(member)).count(), 0);
+        assert_eq!(market.engine.next_deadline(), waiting, "the owner's session still waits");
+        assert!(market.engine.parties.key(key).is_some(), "the keys they made stay");
+        market.member(owner, "m@acme.example", &[Role::Viewer]);
+    }
+
+    #[test]
+    fn members_are_bounded() {
+        let mut market = Market::founded();
+        let owner = market.sign_up("acme", "customer");
+        for number in 1..limits::MEMBERS_PER_ORG_MAX {
+            let user = UserId::new(market.mint());
+            let mut token_hash = [0; 32];
+            token_hash[..16].copy_from_slice(user.uuid().as_bytes());
+            let (email, roles) = (format!("{number}@acme.example"), vec![Role::Viewer]);
+            let invite = Command::InviteMember { user, email, roles, token_hash };
+            market.ask_freely(owner, invite).expect("room for another");
+        }
+        let one_more = invite(&mut market, "last@acme.example", &[Role::Viewer]);
+        let refusal = Refusal::TooMany { kind: "member", most: limits::MEMBERS_PER_ORG_MAX };
+        assert_eq!(market.ask(owner, one_more), Err(refusal));
+    }
+
+    #[test]
+    fn the_register_is_rebuilt_from_its_parts() {
+        let mut market = Market::founded();
+        let owner = market.sign_up("acme", "customer provider");
+        let member = market.member(owner, "m@acme.example", &[Role::Owner]);
+        market.invited(owner, "n@acme.example", &[Role::Viewer]);
+        market.key(owner, &[Role::Trader], None);
+        market.ask(owner, Command::RemoveMember { user: user(member) }).expect("a removal");
+        let parties = &market.engine.parties;
+        let rebuilt = crate::engine::party::Parties::from_parts(
+            parties.organizations().map(|one| one.as_ref().clone()).collect(),
+            parties.users().map(|one| one.as_ref().clone()).collect(),
+            parties.sessions().cloned().collect(),
+            parties.keys().map(|one| one.as_ref().clone()).collect(),
+        );
+        assert_eq!(format!("{rebuilt:?}"), format!("{parties:?}"));
+    }
+}

@@ -186,3 +186,177 @@ fn may_be_asked_for(ask: &SignUp) -> Result<(), Refusal> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{Market, signed_in, user};
+    use super::*;
+    use crate::engine::command::Command;
+    use crate::model::{Segment, limits};
+
+    #[test]
+    fn the_market_is_founded_once_and_by_itself() {
+        let mut market = Market::unfounded();
+        let (org, founder) = (OrgId::new(market.mint()), UserId::new(market.mint()));
+        let found = market.foundation(org, founder);
+        assert_eq!(market.ask(Actor::Anonymous, found.clone()), Err(Refusal::NotActive));
+        market.ask(Actor::System, found.clone()).expect("a foundation");
+        let parties = &market.engine.parties;
+        assert_eq!(parties.operator().map(|operator| operator.id), Some(org));
+        let roles = [Role::Admin, Role::CreditOfficer, Role::MarketOps, Role::Auditor];
+        assert_eq!(parties.user(founder).expect("the founder").roles, roles);
+        assert!(market.out.users.get(&founder).is_some());
+
+        let again = Refusal::WrongState { kind: "market", state: "founded", needed: "new" };
+        assert_eq!(market.ask(Actor::System, found), Err(again));
+    }
+
+    #[test]
+    fn only_pure_customers_start_at_once() {
+        let (active, waits) = (OrganizationState::Active, OrganizationState::PendingReview);
+        let mut market = Market::founded();
+        for (name, capabilities, state) in [
+            ("a", "customer", active),
+            ("b", "provider", waits),
+            ("c", "customer provider", waits),
+            ("d", "customer vendor", waits),
+            ("e", "customer guarantor", waits),
+            ("f", "provider vendor guarantor", waits),
+        ] {
+            let ask = market.application(name, capabilities);
+            let new = ask.session.clone();
+            let answer = market.ask(Actor::Anonymous, Command::SignUp(ask));
+            let (organization, owner, session) = signed_in(answer);
+            assert_eq!(organization.state, state, "{capabilities}");
+            assert_eq!((owner.roles, owner.state), (vec![Role::Owner], UserState::Active));
+            assert_eq!((session.id, session.refresh_hash), (new.id, new.refresh_hash));
+            let fact = market.out.organizations.get(&organization.id);
+            assert_eq!(fact, Some(&organization));
+            assert!(market.out.users.get(&owner.id).is_some());
+            assert_eq!(market.out.sessions.get(&session.id), Some(&session));
+        }
+    }
+
+    #[test]
+    fn a_sign_up_that_cannot_be_is_refused() {
+        type Spoil = fn(&mut SignUp);
+        let bounds = |least, most, given| (least, most, given);
+        let cases: [(&str, Spoil, Option<(i64, i64, i64)>); 10] = [
+            ("name", |ask| ask.name = String::new(), Some(bounds(1, 120, 0))),
+            ("name", |ask| ask.name = "x".repeat(121), Some(bounds(1, 120, 121))),
+            ("name", |ask| ask.name = "a\tb".into(), None),
+            ("email", |ask| ask.email = "acme.example".into(), None),
+            ("email", |ask| ask.email = "a b@acme.example".into(), None),
+            ("email", |ask| ask.email = format!("{}@b.c", "x".repeat(300)), Some((3, 254, 304))),
+            ("capabilities", |ask| ask.capabilities = Capabilities::default(), None),
+            ("capabilities", |ask| ask.capabilities.operator = true, None),
+            (
+                "capabilities",
+                |ask| ask.capabilities = Capabilities { vendor: true, ..Capabilities::default() },
+                None,
+            ),
+            ("segment", |ask| ask.segment = None, None),
+        ];
+        let mut market = Market::founded();
+        for (wrong, spoil, numbers) in cases {
+            let mut ask = market.application("acme", "customer");
+            spoil(&mut ask);
+            match (market.ask(Actor::Anonymous, Command::SignUp(ask)), numbers) {
+                (Err(Refusal::Invalid { field, .. }), None) => assert_eq!(field, wrong),
+                (Err(Refusal::OutOfBounds { field, least, most, given }), Some(numbers)) => {
+                    assert_eq!((field, (least, most, given)), (wrong, numbers));
+                }
+                other => panic!("{wrong}: {other:?}"),
+            }
+        }
+        let ask = market.application("acme", "customer");
+        let founder = market.founder;
+        assert_eq!(market.ask(founder, Command::SignUp(ask)), Err(Refusal::NotActive));
+    }
+
+    #[test]
+    fn an_address_signs_up_once() {
+        let mut market = Market::founded();
+        market.sign_up("acme", "customer");
+        let mut again = market.application("other", "provider");
+        again.email = "Owner@ACME.example".into();
+        let named = "owner@acme.example".into();
+        let refusal = Refusal::Duplicate { kind: "email", named };
+        assert_eq!(market.ask(Actor::Anonymous, Command::SignUp(again)), Err(refusal));
+    }
+
+    #[test]
+    fn a_provider_without_customers_names_no_segment() {
+        let mut market = Market::founded();
+        let mut ask = market.application("acme", "provider");
+        ask.segment = Some(Segment::Isv);
+        let answer = market.ask(Actor::Anonymous, Command::SignUp(ask));
+        assert_eq!(signed_in(answer).0.segment, Some(Segment::Isv), "but may");
+    }
+
+    #[test]
+    fn admission_and_suspension_follow_the_table() {
+        let mut market = Market::founded();
+        let founder = market.founder;
+        let owner = market.sign_up("acme", "provider");
+        let org = market.org(owner);
+        let wrong =
+            |state, needed| Err(Refusal::WrongState { kind: "organization", state, needed });
+        let approve = || Command::ApproveOrganization { org };
+        let suspend = || Command::SuspendOrganization { org, note: "why".into() };
+        let both = "pending_review or suspended";
+
+        assert_eq!(market.ask(founder, suspend()), wrong("pending_review", "active"));
+        for (command, state, kind, previous) in [
+            (approve(), "active", "organization.approved", "pending_review"),
+            (suspend(), "suspended", "organization.suspended", "active"),
+            (approve(), "active", "organization.approved", "suspended"),
+        ] {
+            let answer = market.ask(founder, command).expect("a decision");
+            let Answer::Organization(now) = answer else { panic!("{answer:?}") };
+            assert_eq!(now.state.as_str(), state);
+            assert_eq!(market.out.organizations.get(&org), Some(&now));
+            let [event] = &market.out.events[..] else { panic!("one event") };
+            assert_eq!((event.org, event.kind.as_str()), (org, kind));
+            assert_eq!(event.previous.as_deref(), Some(previous));
+            let [change] = &market.out.changes[..] else { panic!("one change") };
+            assert_eq!(change.subject, org.to_string());
+            assert!(change.before.as_ref().is_some_and(|json| json.contains(previous)));
+            assert!(change.after.as_ref().is_some_and(|json| json.contains(state)));
+            let again = if state == "active" { approve() } else { suspend() };
+            let needed = if state == "active" { both } else { "active" };
+            assert_eq!(market.ask(founder, again), wrong(state, needed));
+        }
+        let version = market.engine.parties.organization(org).expect("acme").version;
+        assert_eq!(version, 4);
+    }
+
+    #[test]
+    fn who_may_not_decide_about_organizations_does_not() {
+        let mut market = Market::founded();
+        let founder = market.founder;
+        let owner = market.sign_up("acme", "provider");
+        let auditor = market.member(founder, "aud@op.example", &[Role::Auditor]);
+        let key = Actor::Key(market.key(founder, &[Role::MarketOps], None));
+        let (org, own) = (market.org(owner), market.operator);
+        let missing = OrgId::new(user(owner).uuid());
+        for (actor, org, refusal) in [
+            (owner, org, Refusal::NotCapable { capability: "operator" }),
+            (auditor, org, Refusal::NotPermitted { right: Right::Admit }),
+            (key, org, Refusal::PersonNeeded),
+            (Actor::Anonymous, org, Refusal::NotActive),
+            (Actor::System, org, Refusal::NotActive),
+            (founder, missing, Refusal::NotFound { kind: "organization" }),
+            (founder, own, Refusal::OwnRequest),
+        ] {
+            let approve = Command::ApproveOrganization { org };
+            assert_eq!(market.ask(actor, approve), Err(refusal.clone()));
+            let suspend = Command::SuspendOrganization { org, note: String::new() };
+            assert_eq!(market.ask(actor, suspend), Err(refusal));
+        }
+        let note = "x".repeat(limits::NOTE_LENGTH_MAX + 1);
+        let given = market.ask(founder, Command::SuspendOrganization { org, note });
+        let refusal = Refusal::OutOfBounds { field: "note", least: 0, most: 2_000, given: 2_001 };
+        assert_eq!(given, Err(refusal));
+    }
+}
