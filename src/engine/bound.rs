@@ -1,4 +1,5 @@
-//! The bounds of fields: one question each, one refusal each. Knows no rule beyond a field's own shape.
+//! The bounds of fields: one question each, one refusal each. Knows no rule beyond a field's own
+//! shape.
 
 use super::refusal::Refusal;
 use crate::model::limits;

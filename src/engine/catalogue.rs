@@ -1,5 +1,5 @@
-//! The products and the places: SKUs and regions. Written by the operator, read by everyone. Nothing in it changes or
-//! goes away: contracts for years ahead are measured by it.
+//! The products and the places: SKUs and regions. Written by the operator, read by everyone.
+//! Nothing in it changes or goes away: contracts for years ahead are measured by it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Vendor terms on supported capacity: revenue share by contract month, guarantee. Versions never change.
+//! Vendor terms on supported capacity: revenue share by contract month, guarantee. Versions never
+//! change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -126,8 +127,8 @@ impl Programs {
         self.versions.get(&(program, version)).cloned()
     }
 
-    /// The one copy of a version that a restored contract was made under, so that restored contracts
-    /// share it as those made here do.
+    /// The one copy of a version that a restored contract was made under, so that restored
+    /// contracts share it as those made here do.
     pub(super) fn share(&mut self, frozen: &Arc<FrozenProgram>) -> Arc<FrozenProgram> {
         let version = (frozen.program, frozen.version);
         let one = self.versions.entry(version).or_insert_with(|| frozen.clone());
@@ -219,8 +220,8 @@ impl Engine {
             return Err(Refusal::TooMany { kind: "pool", most: limits::POOLS_PER_PROGRAM_MAX });
         }
 
-        // From here it must succeed: every question has been asked. The terms are as they were, and so
-        // is the version.
+        // From here it must succeed: every question has been asked. The terms are as they were, and
+        // so is the version.
         let mut program = before.clone();
         program.pools.insert(pool);
         Ok(self.change_program(program, out))

@@ -1,4 +1,5 @@
-//! Idempotency: which keys were seen, with which content. The answers themselves are in the database.
+//! Idempotency: which keys were seen, with which content. The answers themselves are in the
+//! database.
 //!
 //! Knows digests only: what a key was, who used it and for what is not to be had back from here.
 
@@ -71,8 +72,8 @@ impl Memory {
         out.kept.push(kept);
     }
 
-    /// Forgets what has expired, at most [`limits::KEYS_FORGOTTEN_PER_TICK`] at a time. Forgetting is no
-    /// fact: the store drops its rows by their own date.
+    /// Forgets what has expired, at most [`limits::KEYS_FORGOTTEN_PER_TICK`] at a time. Forgetting
+    /// is no fact: the store drops its rows by their own date.
     pub(super) fn forget(&mut self, now: Micros) {
         for _ in 0..limits::KEYS_FORGOTTEN_PER_TICK {
             let is_over = self.queue.front().is_some_and(|first| first.expires_at <= now);

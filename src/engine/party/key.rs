@@ -71,7 +71,8 @@ impl Engine {
         Ok(Answer::Key(key))
     }
 
-    /// The door saw these keys at work. Keys revoked meanwhile are passed over; a use only moves forward.
+    /// The door saw these keys at work. Keys revoked meanwhile are passed over; a use only moves
+    /// forward.
     pub(in crate::engine) fn note_key_use(
         &mut self,
         at: &Stamp,

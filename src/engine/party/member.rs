@@ -108,7 +108,8 @@ impl Engine {
         Ok(Answer::User(member))
     }
 
-    /// Removes a member: their sessions close, their address is free again, the keys they made stay.
+    /// Removes a member: their sessions close, their address is free again, the keys they made
+    /// stay.
     pub(in crate::engine) fn remove_member(
         &mut self,
         at: &Stamp,
@@ -144,8 +145,8 @@ impl Engine {
         keeps(member) && !others.any(|user| keeps(user))
     }
 
-    /// An address in the form in which it is kept, if nobody has it. An invitation that has lapsed gives
-    /// way, so that nobody's address can be kept from them by inviting it.
+    /// An address in the form in which it is kept, if nobody has it. An invitation that has lapsed
+    /// gives way, so that nobody's address can be kept from them by inviting it.
     pub(super) fn free_email(
         &self,
         field: &'static str,

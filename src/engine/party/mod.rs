@@ -1,7 +1,7 @@
 //! Organizations, their people and keys: who may act. Knows nothing of the market they act in.
 //!
-//! This page holds what they are; `acting` says who may act, `register` keeps them and finds them again,
-//! and one page each has the commands about organizations, members, sessions and keys.
+//! This page holds what they are; `acting` says who may act, `register` keeps them and finds them
+//! again, and one page each has the commands about organizations, members, sessions and keys.
 
 mod acting;
 #[cfg(test)]

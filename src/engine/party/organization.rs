@@ -11,7 +11,8 @@ use crate::model::id::{OrgId, UserId};
 use crate::model::{Country, Right, Role};
 
 impl Engine {
-    /// The market's first act: its operator, and the operator's first person with every operator role.
+    /// The market's first act: its operator, and the operator's first person with every operator
+    /// role.
     #[expect(clippy::too_many_arguments, reason = "a command's fields, taken apart once")]
     pub(in crate::engine) fn found(
         &mut self,

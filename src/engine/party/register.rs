@@ -1,7 +1,8 @@
 //! The register of everybody: keeps organizations, people, sessions and keys, and finds them again.
 //!
-//! Every write to them goes through here, so that each index, each noted fact and each line of the audit
-//! trail is kept in one place. Asks no question: by the time it is called, all have been asked.
+//! Every write to them goes through here, so that each index, each noted fact and each line of the
+//! audit trail is kept in one place. Asks no question: by the time it is called, all have been
+//! asked.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -36,7 +37,8 @@ pub struct Parties {
 
 // What can be asked.
 impl Parties {
-    /// The register that holds these: all organizations and people, open sessions, keys not revoked.
+    /// The register that holds these: all organizations and people, open sessions, keys not
+    /// revoked.
     pub(in crate::engine) fn from_parts(
         organizations: Vec<Organization>,
         users: Vec<User>,

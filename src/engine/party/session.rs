@@ -39,7 +39,8 @@ impl Engine {
     /// Trades a refresh token for the next one.
     ///
     /// The one refusal that changes something: a token that was traded before is in two hands, and
-    /// nobody knows which is the thief's, so the session ends for both and the answer is `BadCredential`.
+    /// nobody knows which is the thief's, so the session ends for both and the answer is
+    /// `BadCredential`.
     pub(in crate::engine) fn refresh_session(
         &mut self,
         at: &Stamp,
