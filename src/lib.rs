@@ -10,6 +10,7 @@
 //! 0  model       words: ids, money, time, schedules
 //! ```
 
+pub mod demo;
 pub mod engine;
 pub mod model;
 pub mod sequencer;
