@@ -2,8 +2,13 @@
 //!
 //! Knows capacity and prices. Knows no credit and no contracts, and changes nothing.
 
+mod cover;
+mod search;
+mod shortage;
+
 use serde::{Deserialize, Serialize};
 
+use self::search::Search;
 use super::capacity::Capacity;
 use super::order::Reason;
 use crate::model::id::{ListingId, OrgId, PoolId, ProgramId};
@@ -110,10 +115,21 @@ pub struct Shortage {
 /// # Errors
 /// The constraint that bound, with its numbers and the nearest feasible alternatives.
 pub(super) fn cheapest(
-    _capacity: &Capacity,
-    _buyer: Buyer,
-    _wanted: Wanted<'_>,
-    _now: Minute,
+    capacity: &Capacity,
+    buyer: Buyer,
+    wanted: Wanted<'_>,
+    now: Minute,
 ) -> Result<Block, Box<Shortage>> {
-    todo!()
+    let search = Search::new(capacity, buyer, wanted, now);
+    search.block().ok_or_else(|| Box::new(shortage::explain(&search)))
+}
+
+/// As `cheapest`, without the reasons: for resting orders, which are tried often and explained once.
+pub(super) fn fill(
+    capacity: &Capacity,
+    buyer: Buyer,
+    wanted: Wanted<'_>,
+    now: Minute,
+) -> Option<Block> {
+    Search::new(capacity, buyer, wanted, now).block()
 }

@@ -106,6 +106,13 @@ pub const DEADLINES_PER_TICK: usize = 1_000;
 pub const KEYS_FORGOTTEN_PER_TICK: usize = 4_096;
 /// Alternatives offered by one refusal.
 pub const ALTERNATIVES_MAX: usize = 4;
+/// Pools looked at, cheapest first, for the numbers and for each alternative of one refusal: a "no" must not
+/// cost much more than a "yes".
+pub const EXPLAINED_POOLS_MAX: usize = 64;
+/// Listings looked at to name the constraint that bound, for the same reason.
+pub const EXPLAINED_LISTINGS_MAX: usize = 4_096;
+/// How much later than asked an alternative start may be: a quarter, beyond it plans change.
+pub const LATER_START_MINUTES: i64 = 90 * 24 * 60;
 
 // -- The writer --
 

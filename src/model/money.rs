@@ -115,6 +115,16 @@ impl Worth {
         Worth(self.0.checked_sub(other.0).expect("a worth stays far above -2^127"))
     }
 
+    /// The worth that an amount of money is, exactly.
+    pub fn of(money: Money) -> Worth {
+        Worth(i128::from(money.0) * 60)
+    }
+
+    /// So much for each of `minutes`.
+    pub fn over(self, minutes: i64) -> Worth {
+        Worth(self.0.checked_mul(i128::from(minutes)).expect("a worth stays far below 2^127"))
+    }
+
     /// The value in money, floored once. `None` when it does not fit.
     pub fn floor(self) -> Option<Money> {
         i64::try_from(self.0.div_euclid(60)).ok().map(Money)

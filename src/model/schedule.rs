@@ -27,6 +27,9 @@ pub struct Stretch {
     pub count: i64,
 }
 
+/// So many steps may lie in the past before the rest is moved up to their place.
+const TRIM_STEPS: usize = 32;
+
 impl Schedule {
     /// Zero at all times.
     pub const fn empty() -> Self {
@@ -179,6 +182,27 @@ impl Schedule {
         }
     }
 
+    /// As `forget_before`, once it is worth moving the rest: many small changes then cost little each.
+    pub fn trim(&mut self, instant: Minute) {
+        if self.steps.get(TRIM_STEPS).is_some_and(|step| step.from <= instant) {
+            self.forget_before(instant);
+        }
+    }
+
+    /// What lies at and after `instant`; zero before it. Equal for schedules that agree from then on,
+    /// whatever each remembers of the past.
+    pub fn since(&self, instant: Minute) -> Schedule {
+        let past = self.steps.partition_point(|step| step.from <= instant);
+        let count = if past == 0 { 0 } else { self.steps[past - 1].count };
+        let at_start = (count != 0).then_some(Step { from: instant, count });
+        Schedule { steps: at_start.into_iter().chain(self.steps[past..].iter().copied()).collect() }
+    }
+
+    /// The instant from which the count is zero for ever; `None` when it always was.
+    pub fn end(&self) -> Option<Minute> {
+        self.steps.last().map(|step| step.from)
+    }
+
     /// Makes a step begin at `instant` and answers its place.
     fn split_at(&mut self, instant: Minute) -> usize {
         let place = self.steps.partition_point(|step| step.from < instant);
@@ -281,6 +305,14 @@ mod tests {
             for minute in from..=SPAN {
                 prop_assert_eq!(trimmed.at(Minute::new(minute)), schedule.at(Minute::new(minute)));
             }
+            let since = schedule.since(Minute::new(from));
+            prop_assert_eq!(&since, &trimmed.since(Minute::new(from)));
+            for minute in -1..=SPAN {
+                let kept = if minute < from { 0 } else { schedule.at(Minute::new(minute)) };
+                prop_assert_eq!(since.at(Minute::new(minute)), kept);
+            }
+            let last = (0..SPAN).rev().find(|minute| schedule.at(Minute::new(*minute)) != 0);
+            prop_assert_eq!(schedule.end(), last.map(|minute| Minute::new(minute + 1)));
         }
     }
 }

@@ -1,0 +1,405 @@
+//! Which listings an order may draw from, and the best block among all pools.
+//!
+//! Pools are looked at in the order of their cheapest live listing. What a pool could cost at best is known
+//! before it is looked into, so the search ends as soon as the next pool cannot be better.
+
+use super::cover::{self, Cover, Starts};
+use super::{Block, Buyer, Wanted};
+use crate::engine::capacity::{Capacity, Offer, Yard};
+use crate::engine::catalogue::Sku;
+use crate::engine::listing::{Listing, ListingState};
+use crate::engine::order::Reason;
+use crate::model::{Gpus, Minute, Money, Price, RegionCode, SkuCode, Window, Worth, limits};
+
+/// One question to the market.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Search<'a> {
+    pub(super) capacity: &'a Capacity,
+    pub(super) buyer: Buyer,
+    pub(super) now: Minute,
+    pub(super) skus: &'a [SkuCode],
+    pub(super) regions: &'a [RegionCode],
+    /// Look everywhere but in `regions`.
+    pub(super) elsewhere: bool,
+    /// The size, or the largest when `least` is given.
+    pub(super) most: Gpus,
+    pub(super) least: Option<Gpus>,
+    pub(super) earliest: Minute,
+    pub(super) latest: Minute,
+    pub(super) minutes: i64,
+    pub(super) limit: Option<Price>,
+    /// So many pools of each SKU are looked into.
+    pub(super) pools_max: usize,
+}
+
+/// The sizes that may be tried in one pool, both whole lots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sizes {
+    pub(super) least: Gpus,
+    pub(super) most: Gpus,
+}
+
+/// The best block of one pool.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found<'a> {
+    pub(super) yard: &'a Yard,
+    pub(super) size: Gpus,
+    pub(super) start: Minute,
+    pub(super) worth: Worth,
+    /// When its first draw was published.
+    first_seq: u64,
+}
+
+impl Found<'_> {
+    /// Larger, then cheaper, then earlier, then published first.
+    fn beats(&self, other: &Found<'_>) -> bool {
+        let rank = |found: &Found<'_>| (found.worth, found.start, found.first_seq);
+        self.size > other.size || (self.size == other.size && rank(self) < rank(other))
+    }
+}
+
+impl<'a> Search<'a> {
+    pub(super) fn new(
+        capacity: &'a Capacity,
+        buyer: Buyer,
+        wanted: Wanted<'a>,
+        now: Minute,
+    ) -> Self {
+        Self {
+            capacity,
+            buyer,
+            now,
+            skus: wanted.skus,
+            regions: wanted.regions,
+            elsewhere: false,
+            most: wanted.gpus,
+            least: wanted.min_gpus,
+            earliest: wanted.earliest,
+            latest: wanted.latest,
+            minutes: wanted.minutes,
+            limit: wanted.limit,
+            pools_max: usize::MAX,
+        }
+    }
+
+    /// The best block, drawn.
+    pub(super) fn block(&self) -> Option<Block> {
+        self.best().map(|found| self.drawn(found))
+    }
+
+    /// The best block of all pools.
+    pub(super) fn best(&self) -> Option<Found<'a>> {
+        let mut best: Option<Found<'a>> = None;
+        for (place, code) in self.skus.iter().enumerate() {
+            if !self.skus[..place].contains(code) {
+                self.best_of_sku(code, &mut best);
+            }
+        }
+        best
+    }
+
+    fn best_of_sku(&self, code: &SkuCode, best: &mut Option<Found<'a>>) {
+        let Some(lane) = self.capacity.by_price.get(code) else { return };
+        let Some(&(_, _, any)) = lane.first() else { return };
+        let sku = &self.capacity.yards[any].sku;
+        let (Some(starts), Some(sizes)) = (self.starts(sku), self.sizes(sku)) else { return };
+        let mut looked = 0;
+        for &(price, seq, index) in lane {
+            if self.limit.is_some_and(|limit| price > limit) {
+                break;
+            }
+            let least = best.map_or(sizes.least, |best| up_to_lot(best.size, sku).max(sizes.least));
+            if let Some(best) = best.filter(|best| best.size >= sizes.most) {
+                let bound = price.worth(best.size, self.minutes);
+                let later = best.start <= starts.earliest && seq > best.first_seq;
+                if best.size > sizes.most || bound > best.worth || (bound == best.worth && later) {
+                    break;
+                }
+            }
+            let yard = &self.capacity.yards[index];
+            if least > sizes.most || !self.accepts_region(&yard.pool.region) {
+                continue;
+            }
+            if looked == self.pools_max {
+                break;
+            }
+            looked += 1;
+            let sizes = Sizes { least, ..sizes };
+            let Some((size, start, worth)) = self.largest(yard, sizes, starts) else { continue };
+            let first_seq = self.first_seq(yard, size, start);
+            let found = Found { yard, size, start, worth, first_seq };
+            if best.is_none_or(|best| found.beats(&best)) {
+                *best = Some(found);
+            }
+        }
+    }
+
+    /// The starts to consider for a SKU; `None` when there are none or the duration is not in slots.
+    pub(super) fn starts(&self, sku: &Sku) -> Option<Starts> {
+        let slot_minutes = sku.slot_minutes;
+        let earliest = self.earliest.max(self.now).ceil_to(slot_minutes);
+        let latest = self.latest.floor_to(slot_minutes);
+        let (minutes, slot) = (self.minutes, i64::from(slot_minutes));
+        let is_whole = minutes > 0 && minutes % slot == 0;
+        (is_whole && earliest <= latest).then_some(Starts {
+            earliest,
+            latest,
+            minutes,
+            slot_minutes,
+        })
+    }
+
+    /// The sizes to consider for a SKU; `None` when there are none.
+    pub(super) fn sizes(&self, sku: &Sku) -> Option<Sizes> {
+        let lot = sku.gpus_per_node;
+        let sizes = match self.least {
+            None => {
+                let is_whole = self.most.is_multiple_of(lot);
+                return (is_whole && self.most > 0)
+                    .then_some(Sizes { least: self.most, most: self.most });
+            }
+            Some(least) => {
+                Sizes { least: up_to_lot(least.max(1), sku), most: self.most - self.most % lot }
+            }
+        };
+        (sizes.least <= sizes.most).then_some(sizes)
+    }
+
+    pub(super) fn accepts_region(&self, region: &RegionCode) -> bool {
+        let named = self.regions.contains(region);
+        if self.elsewhere { !named } else { named || self.regions.is_empty() }
+    }
+
+    /// What keeps a listing out of this order, if anything does.
+    pub(super) fn hurdle(&self, listing: &Listing, sizes: Sizes) -> Option<Reason> {
+        let Buyer { org, segment, country } = self.buyer;
+        if listing.state != ListingState::Live || listing.provider == org {
+            return Some(Reason::NoListing);
+        }
+        let (segments, countries) = (&listing.audience.segments, &listing.audience.countries);
+        let by_segment = segments.is_empty() || segment.is_some_and(|is| segments.contains(&is));
+        if !by_segment || !(countries.is_empty() || countries.contains(&country)) {
+            return Some(Reason::Segment);
+        }
+        let asks = &listing.limits;
+        let fits_gpus = asks.min_gpus.is_none_or(|least| least <= sizes.most)
+            && asks.max_gpus.is_none_or(|most| most >= sizes.least);
+        let minutes = |hours: u32| i64::from(hours) * 60;
+        let fits_hours = asks.min_hours.is_none_or(|least| minutes(least) <= self.minutes)
+            && asks.max_hours.is_none_or(|most| minutes(most) >= self.minutes);
+        if !fits_gpus || !fits_hours {
+            return Some(Reason::Limits);
+        }
+        (self.opens(listing) > self.latest).then_some(Reason::Notice)
+    }
+
+    /// The first instant at which a block that is ordered now may start on this listing.
+    pub(super) fn opens(&self, listing: &Listing) -> Minute {
+        self.now.plus(i64::from(listing.limits.notice_hours.unwrap_or(0)) * 60)
+    }
+
+    /// The listings an order of `size` may draw from at some start, cheapest first.
+    fn eligible(&self, yard: &'a Yard, size: Gpus) -> impl Iterator<Item = &'a Offer> {
+        let sizes = Sizes { least: size, most: size };
+        yard.offers.iter().filter(move |offer| self.hurdle(&offer.listing, sizes).is_none())
+    }
+
+    /// Those it may draw from when it starts at `start`.
+    fn eligible_at(
+        &self,
+        yard: &'a Yard,
+        size: Gpus,
+        start: Minute,
+    ) -> impl Iterator<Item = &'a Offer> {
+        self.eligible(yard, size).filter(move |offer| self.opens(&offer.listing) <= start)
+    }
+
+    /// The most that a block of `size` may be worth: the limit, and what an amount can be at all.
+    pub(super) fn worth_max(&self, size: Gpus) -> Worth {
+        let largest = Worth::of(Money::from_micros(limits::AMOUNT_MAX));
+        let limit = self.limit.map(|limit| limit.worth(size, self.minutes));
+        limit.map_or(largest, |limit| limit.min(largest))
+    }
+
+    /// The cheapest block of `size` in one pool that is within the limit.
+    fn affordable(
+        &self,
+        yard: &'a Yard,
+        size: Gpus,
+        starts: Starts,
+    ) -> Option<(Gpus, Minute, Worth)> {
+        let (start, worth) = self.fit(yard, size, starts)?;
+        (worth <= self.worth_max(size)).then_some((size, start, worth))
+    }
+
+    /// The cheapest block of the largest size in one pool. Between two sizes at which some listing's limits
+    /// let it in or out, a smaller block is never dearer a GPU, so each such range is halved.
+    fn largest(
+        &self,
+        yard: &'a Yard,
+        sizes: Sizes,
+        starts: Starts,
+    ) -> Option<(Gpus, Minute, Worth)> {
+        let found = self.affordable(yard, sizes.most, starts);
+        if found.is_some() || sizes.least == sizes.most {
+            return found;
+        }
+        let mut cuts = vec![sizes.least];
+        for offer in &yard.offers {
+            let over = offer.listing.limits.max_gpus.map(|most| most.saturating_add(1));
+            cuts.extend(offer.listing.limits.min_gpus.into_iter().chain(over));
+        }
+        cuts.retain(|cut| (sizes.least..=sizes.most).contains(cut));
+        cuts.sort_unstable();
+        cuts.dedup();
+        let lot = yard.sku.gpus_per_node;
+        let mut above = sizes.most + 1;
+        for cut in cuts.into_iter().rev() {
+            let range =
+                Sizes { least: up_to_lot(cut, &yard.sku), most: (above - 1) - (above - 1) % lot };
+            above = cut;
+            if range.least > range.most {
+                continue;
+            }
+            let found = self.largest_within(yard, range, starts);
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
+    }
+
+    /// As `largest`, where all sizes meet the same listings.
+    fn largest_within(
+        &self,
+        yard: &'a Yard,
+        sizes: Sizes,
+        starts: Starts,
+    ) -> Option<(Gpus, Minute, Worth)> {
+        let whole = self.affordable(yard, sizes.most, starts);
+        if whole.is_some() || sizes.least == sizes.most {
+            return whole;
+        }
+        let mut good = self.affordable(yard, sizes.least, starts)?;
+        let lot = yard.sku.gpus_per_node;
+        let mut bad = sizes.most;
+        while bad - good.0 > lot {
+            let middle = good.0 + (bad - good.0) / lot / 2 * lot;
+            match self.affordable(yard, middle, starts) {
+                Some(found) => good = found,
+                None => bad = middle,
+            }
+        }
+        Some(good)
+    }
+
+    /// The cheapest start of a block of `size` in one pool, and its worth.
+    fn fit(&self, yard: &'a Yard, size: Gpus, starts: Starts) -> Option<(Minute, Worth)> {
+        let mut offers = self.eligible(yard, size);
+        let first = offers.next()?;
+        // The cheapest listing alone, most often: nothing can cost less, and with all others dearer
+        // nothing that costs the same can start earlier.
+        let alone = self.fit_alone(yard, first, size, starts);
+        let next = offers.next();
+        if let Some(start) = alone {
+            let is_rivalled = next.is_some_and(|next| next.listing.price == first.listing.price);
+            if start == starts.earliest || !is_rivalled {
+                return Some((start, first.listing.price.worth(size, self.minutes)));
+            }
+        }
+        next?;
+        self.fit_stacked(yard, size, starts)
+    }
+
+    /// The earliest start at which one listing fills the block alone.
+    fn fit_alone(&self, yard: &Yard, offer: &Offer, size: Gpus, starts: Starts) -> Option<Minute> {
+        let Starts { latest, minutes, slot_minutes, .. } = starts;
+        let mut from = starts.earliest.max(self.opens(&offer.listing));
+        let asked = i64::from(size);
+        loop {
+            let start = offer.free.earliest_fit(from, latest, minutes, slot_minutes, asked)?;
+            let window = Window::lasting(start, minutes)?;
+            if !yard.may_be_short(window) {
+                return Some(start);
+            }
+            from = yard.room.earliest_fit(start, latest, minutes, slot_minutes, asked)?;
+            if from == start {
+                return Some(start);
+            }
+        }
+    }
+
+    /// The cheapest start when listings stack.
+    fn fit_stacked(&self, yard: &'a Yard, size: Gpus, starts: Starts) -> Option<(Minute, Worth)> {
+        let mut best: Option<(Minute, Worth)> = None;
+        for range in self.by_notice(yard, size, starts) {
+            let offers = self.eligible_at(yard, size, range.earliest);
+            let found = Cover::lay(yard, offers, size, range.window()).cheapest(range);
+            if let Some((start, worth)) = found {
+                if best.is_none_or(|(_, least)| worth < least) {
+                    best = Some((start, worth));
+                }
+            }
+        }
+        best
+    }
+
+    /// The earliest start, at whatever price within the limit, of a block of `size` in one pool.
+    pub(super) fn earliest(&self, yard: &'a Yard, size: Gpus, starts: Starts) -> Option<Minute> {
+        self.by_notice(yard, size, starts).into_iter().find_map(|range| {
+            let cover = self.cover(yard, size, range);
+            cover.earliest_within(range, self.worth_max(size)).map(|(start, _)| start)
+        })
+    }
+
+    /// What `size` GPUs of a pool cost over time, for starts that meet the same listings.
+    pub(super) fn cover(&self, yard: &'a Yard, size: Gpus, starts: Starts) -> Cover {
+        let offers = self.eligible_at(yard, size, starts.earliest);
+        Cover::lay(yard, offers, size, starts.window())
+    }
+
+    /// The starts, parted where a listing's notice lets it in: within a part all starts meet the same listings.
+    fn by_notice(&self, yard: &'a Yard, size: Gpus, starts: Starts) -> Vec<Starts> {
+        let slot_minutes = starts.slot_minutes;
+        let opens = |offer: &Offer| self.opens(&offer.listing).ceil_to(slot_minutes);
+        let inside = |at: &Minute| starts.earliest < *at && *at <= starts.latest;
+        let mut cuts: Vec<Minute> = self.eligible(yard, size).map(opens).filter(inside).collect();
+        cuts.push(starts.earliest);
+        cuts.sort_unstable();
+        cuts.dedup();
+        let slot = i64::from(slot_minutes);
+        let next = cuts.iter().skip(1).map(|at| at.plus(-slot)).chain([starts.latest]);
+        let part = |(&earliest, latest)| Starts { earliest, latest, ..starts };
+        cuts.iter().zip(next).map(part).collect()
+    }
+
+    /// When the first draw of a block was published.
+    fn first_seq(&self, yard: &'a Yard, size: Gpus, start: Minute) -> u64 {
+        let mut offers = self.eligible_at(yard, size, start);
+        let first = offers.find(|offer| offer.free.at(start) > 0);
+        first.expect("a block that fits draws from its start on").listing.published_seq
+    }
+
+    /// A found block with its draws.
+    pub(super) fn drawn(&self, found: Found<'a>) -> Block {
+        let Found { yard, size, start, worth, .. } = found;
+        let window = Window::lasting(start, self.minutes).expect("a block lasts");
+        let draws = cover::draws(self.eligible_at(yard, size, start), size, window);
+        Block {
+            pool: yard.pool.id,
+            provider: yard.pool.provider,
+            sku: yard.pool.sku.clone(),
+            region: yard.pool.region.clone(),
+            gpus: size,
+            window,
+            worth,
+            value: worth.floor().expect("what is affordable is an amount"),
+            draws,
+        }
+    }
+}
+
+/// The next multiple of the lot.
+fn up_to_lot(gpus: Gpus, sku: &Sku) -> Gpus {
+    gpus.next_multiple_of(sku.gpus_per_node)
+}
