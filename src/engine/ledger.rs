@@ -45,7 +45,8 @@ words! {
         ExpHeld = "exp_held",
         ExpDrawn = "exp_drawn",
         ExpDefaulted = "exp_defaulted",
-        /// The value of contracts made under a program, unpaid: what first loss and coverage apply to.
+        /// The value of contracts made under a program, unpaid: what first loss and coverage apply
+        /// to.
         GuaExposed = "gua_exposed",
         /// The other side of it. Owner: program; second: line.
         GuaSupported = "gua_supported",
@@ -236,9 +237,9 @@ impl Balance {
         more.checked_sub(less).expect("sums are never negative, so their difference fits")
     }
 
-    /// Adds to one side. A side that is full is first carried forward: the part that both sides have
-    /// in common leaves both, so that credit held and released for years cannot fill an account up.
-    /// Neither the account's balance nor the difference of its book notices.
+    /// Adds to one side. A side that is full is first carried forward: the part that both sides
+    /// have in common leaves both, so that credit held and released for years cannot fill an
+    /// account up. Neither the account's balance nor the difference of its book notices.
     fn add(&mut self, side: Side, amount: i64) {
         let sum = match side {
             Side::Debit => &mut self.debits,
@@ -320,7 +321,8 @@ impl Ledger {
         });
     }
 
-    /// One side of a transfer. Each account is looked up once: this is the hottest code of the books.
+    /// One side of a transfer. Each account is looked up once: this is the hottest code of the
+    /// books.
     fn add(&mut self, key: AccountKey, side: Side, amount: i64, out: &mut Effects) {
         match self.accounts.entry(key) {
             MapEntry::Occupied(mut place) => {

@@ -1,5 +1,5 @@
-//! Splitting a charge by weights without losing a unit: the Webster (Sainte-Lague) divisor method on the
-//! running total, so that no part ever steps back.
+//! Splitting a charge by weights without losing a unit: the Webster (Sainte-Lague) divisor method
+//! on the running total, so that no part ever steps back.
 //!
 //! Knows whole numbers and weights. Knows neither who gets a part nor what was posted before.
 
@@ -18,10 +18,11 @@ pub fn webster<const N: usize>(total: Money, weights: [BasisPoints; N]) -> [Mone
     let weights = weights.map(i128::from);
     assert!(weights.iter().sum::<i128>() == WHOLE, "weights sum to the whole");
     let total = i128::from(total.micros());
-    // The method hands out units one by one, each to the largest `weight / (2 * units + 1)`. Rounding
-    // every exact part to the nearest unit, halves up, hands out all the units with a quotient of at
-    // least `WHOLE / (2 * total)`: the beginning of that same sequence, ties included, at most N / 2
-    // units short or long. So what is left is to go on, or back, by those few.
+    // The method hands out units one by one, each to the largest `weight / (2 * units + 1)`.
+    // Rounding every exact part to the nearest unit, halves up, hands out all the units with a
+    // quotient of at least `WHOLE / (2 * total)`: the beginning of that same sequence, ties
+    // included, at most N / 2 units short or long. So what is left is to go on, or back, by those
+    // few.
     let mut parts = weights.map(|weight| (2 * total * weight + WHOLE) / (2 * WHOLE));
     let mut missing = total - parts.iter().sum::<i128>();
     while missing > 0 {
@@ -48,7 +49,8 @@ fn next(weights: &[i128], parts: &[i128]) -> usize {
     best
 }
 
-/// Who got the last unit: the smallest `weight / (2 * part - 1)` among those with any, of equals the last.
+/// Who got the last unit: the smallest `weight / (2 * part - 1)` among those with any, of equals
+/// the last.
 fn last(weights: &[i128], parts: &[i128]) -> usize {
     let mut holders = (0..weights.len()).filter(|&place| parts[place] > 0);
     let first = holders.next().expect("units that are too many were handed to somebody");
@@ -137,7 +139,8 @@ mod tests {
         ) {
             let later = total.saturating_add(step);
             let (before, after) = (split(total, weights), split(later, weights));
-            prop_assert_eq!(before.iter().map(|part| i128::from(*part)).sum::<i128>(), total.into());
+            let sum: i128 = before.iter().map(|part| i128::from(*part)).sum();
+            prop_assert_eq!(sum, i128::from(total));
             for (part, grown) in before.into_iter().zip(after) {
                 prop_assert!(0 <= part && part <= grown);
             }

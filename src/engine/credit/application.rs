@@ -3,14 +3,13 @@
 //! Knows who may decide and on which terms. What a line then does is next door.
 
 use super::super::Engine;
+use super::super::bound;
 use super::super::command::{Answer, Approve, Stamp};
 use super::super::effect::Effects;
 use super::super::event::EventKind;
 use super::super::refusal::Refusal;
 use super::line::GRANT;
-use super::{
-    Application, ApplicationState, Approval, DeclineReason, Line, LineState, bounded, bounded_text,
-};
+use super::{Application, ApplicationState, Approval, DeclineReason, Line, LineState};
 use crate::model::id::{ApplicationId, LineId, UserId};
 use crate::model::{Minute, Money, Right, Workload, limits};
 
@@ -26,8 +25,9 @@ impl Engine {
         out: &mut Effects,
     ) -> Result<Answer, Refusal> {
         let org = self.parties.customer(at, Right::ApplyForCredit)?.org();
-        bounded("requested_limit", amount.micros(), 1, limits::AMOUNT_MAX)?;
-        bounded_text("purpose", &purpose, 1)?;
+        bound::within("requested_limit", amount.micros(), 1, limits::AMOUNT_MAX)?;
+        bound::count("purpose", purpose.trim().chars().count(), 1, limits::NOTE_LENGTH_MAX)?;
+        bound::note("purpose", &purpose)?;
         if self.credit.waiting.contains_key(&org) {
             return Err(Refusal::ApplicationWaiting);
         }
@@ -57,7 +57,8 @@ impl Engine {
         Ok(Answer::Application(ask))
     }
 
-    /// One officer's yes. The last one that it takes opens the line or changes the one that is there.
+    /// One officer's yes. The last one that it takes opens the line or changes the one that is
+    /// there.
     pub(in crate::engine) fn approve(
         &mut self,
         at: &Stamp,
@@ -167,10 +168,10 @@ impl Engine {
         id: ApplicationId,
         note: &str,
     ) -> Result<(UserId, &Application), Refusal> {
-        self.parties.deciding(at)?;
+        let officer = self.parties.deciding(at)?;
         let ask = self.credit.application(id)?;
-        let officer = self.officer(at, ask.org)?;
-        bounded_text("note", note, 0)?;
+        self.may_decide(officer, ask.org)?;
+        bound::note("note", note)?;
         Ok((officer, ask))
     }
 
@@ -227,9 +228,9 @@ impl Engine {
 impl Approval {
     fn check(&self) -> Result<(), Refusal> {
         let Self { limit, tenor_months, net_days } = *self;
-        bounded("limit", limit.micros(), 1, limits::AMOUNT_MAX)?;
-        bounded("tenor_months", tenor_months.into(), 1, limits::TENOR_MONTHS_MAX.into())?;
-        bounded("net_days", net_days.into(), 0, limits::NET_DAYS_MAX.into())
+        bound::within("limit", limit.micros(), 1, limits::AMOUNT_MAX)?;
+        bound::within("tenor_months", tenor_months, 1, limits::TENOR_MONTHS_MAX)?;
+        bound::within("net_days", net_days, 0, limits::NET_DAYS_MAX)
     }
 }
 

@@ -1,5 +1,5 @@
-//! What guarantors stand behind: coverage of a line's exposure under a program above the first loss, up to
-//! a cap for the line. Every move is a transfer of the GUA ledger.
+//! What guarantors stand behind: coverage of a line's exposure under a program above the first
+//! loss, up to a cap for the line. Every move is a transfer of the GUA ledger.
 
 use super::super::Engine;
 use super::super::command::Stamp;
@@ -55,8 +55,9 @@ impl GuaranteeTerms {
 }
 
 impl Engine {
-    /// What each program's guarantor will stand behind, for draws worth `supported` under it: coverage
-    /// of what this contract adds to the line's exposure above the first loss, up to what is left of the cap.
+    /// What each program's guarantor will stand behind, for draws worth `supported` under it:
+    /// coverage of what this contract adds to the line's exposure above the first loss, up to what
+    /// is left of the cap.
     pub(in crate::engine) fn commitments(
         &self,
         line: LineId,
@@ -84,7 +85,8 @@ impl Engine {
         let before = net(Account::GuaExposed);
         let after = before.checked_add(supported).expect("exposure stays below the line's limit");
         let added = terms.carried(after).checked_sub(terms.carried(before));
-        // Counted from what is used, so that a cap not granted yet, raised or lowered since is right too.
+        // Counted from what is used, so that a cap not granted yet, raised or lowered since is
+        // right too.
         let used = net(Account::GuaCap).checked_sub(net(Account::GuaAvailable));
         let left = used.and_then(|used| terms.cap.checked_sub(used));
         let left = left.expect("caps are bounded").max(Money::ZERO);

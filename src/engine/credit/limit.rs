@@ -1,12 +1,13 @@
 //! How a line's limit rises and falls. A decrease takes what is free now and the rest as it frees.
 
 use super::super::Engine;
+use super::super::bound;
 use super::super::command::{Answer, Stamp};
 use super::super::effect::Effects;
 use super::super::event::EventKind;
 use super::super::refusal::Refusal;
 use super::line::{GRANT, REDUCE};
-use super::{Line, LineState, Proposal, bounded, bounded_text};
+use super::{Line, LineState, Proposal};
 use crate::model::id::{LineId, UserId};
 use crate::model::{Money, limits};
 
@@ -19,16 +20,17 @@ impl Engine {
         needed: LineState,
         note: &str,
     ) -> Result<(UserId, &Line), Refusal> {
-        self.parties.deciding(at)?;
+        let officer = self.parties.deciding(at)?;
         let line = self.credit.line(id)?;
-        let officer = self.officer(at, line.org)?;
-        bounded_text("note", note, 0)?;
+        self.may_decide(officer, line.org)?;
+        bound::note("note", note)?;
         line.must_be(needed)?;
         Ok((officer, line))
     }
 
-    /// An increase above the threshold takes two officers who name the same limit; everything else one.
-    /// What counts as an increase is measured against where the limit is going, not where it still is.
+    /// An increase above the threshold takes two officers who name the same limit; everything else
+    /// one. What counts as an increase is measured against where the limit is going, not where it
+    /// still is.
     pub(in crate::engine) fn change_limit(
         &mut self,
         at: &Stamp,
@@ -42,7 +44,7 @@ impl Engine {
         if line.version != expect {
             return Err(Refusal::VersionMismatch { expected: expect, actual: line.version });
         }
-        bounded("limit", limit.micros(), 0, limits::AMOUNT_MAX)?;
+        bound::within("limit", limit.micros(), 0, limits::AMOUNT_MAX)?;
         let aim = line.target_limit.unwrap_or_else(|| self.balances(id).limit);
         if limit == aim {
             let rule = "must differ from the limit that the line has or is going to";
@@ -84,7 +86,7 @@ impl Engine {
         } else {
             self.ledger.post(at, GRANT.transfer(id, rise, at.now()), out);
         }
-        // A decrease that is done has told so itself.
+        // A decrease that is done at once has told so itself.
         let waits = self.credit.lines[&id].target_limit.is_some();
         if waits || !rise.is_negative() {
             self.tell_line(at, &line, EventKind::LineLimitChanged, None, out);

@@ -113,19 +113,20 @@ impl Engine {
         self.ledger.post(at, transfer, out);
     }
 
-    /// Something on a line became available again: a decrease that waits takes its part of it, and a
-    /// line that runs off closes once nothing is used.
+    /// Something on a line became available again: a decrease that waits takes its part of it, and
+    /// a line that runs off closes once nothing is used.
     pub(super) fn freed(&mut self, at: &Stamp, line: LineId, out: &mut Effects) {
         let Line { id, target_limit, state, .. } = self.credit.lines[&line];
         if target_limit.is_some() {
             self.lower_towards_target(at, id, out);
         }
         if state == LineState::RunOff && self.balances(id).used().is_zero() {
-            self.close(at, id, out);
+            self.close_line(at, id, out);
         }
     }
 
-    /// A line's tenor has ended: `active | frozen | past_due -> run_off`, closed when nothing is used.
+    /// A line's tenor has ended: `active | frozen | past_due -> run_off`, closed when nothing is
+    /// used.
     pub(in crate::engine) fn run_off(&mut self, at: &Stamp, line: LineId, out: &mut Effects) {
         let line = &self.credit.lines[&line];
         let state = line.state;
@@ -144,7 +145,7 @@ impl Engine {
     }
 
     /// Nothing is used any more: what is left of the limit is withdrawn and the line is history.
-    fn close(&mut self, at: &Stamp, id: LineId, out: &mut Effects) {
+    fn close_line(&mut self, at: &Stamp, id: LineId, out: &mut Effects) {
         let left = self.balances(id).available;
         self.ledger.post(at, REDUCE.transfer(id, left, at.now()), out);
         let mut line = self.credit.lines[&id].clone();
@@ -158,8 +159,8 @@ impl Engine {
 
 // The commands that stop and restart a line.
 impl Engine {
-    /// One officer, at once: a line that worries somebody takes no new holds from now on. A proposal
-    /// that waited is void: it was made about a line that nobody worried about.
+    /// One officer, at once: a line that worries somebody takes no new holds from now on. A
+    /// proposal that waited is void: it was made about a line that nobody worried about.
     pub(in crate::engine) fn freeze_line(
         &mut self,
         at: &Stamp,

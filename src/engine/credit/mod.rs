@@ -17,7 +17,7 @@ use super::effect::{Change, Effects};
 use super::event::{EventData, EventKind};
 use super::refusal::Refusal;
 use crate::model::id::{ApplicationId, LineId, OrgId, UserId};
-use crate::model::{Micros, Minute, Money, Workload, limits};
+use crate::model::{Micros, Minute, Money, Workload};
 use crate::words;
 
 words! {
@@ -28,7 +28,8 @@ words! {
         Declined = "declined",
         Withdrawn = "withdrawn",
     }
-    /// Why an application was declined: the principal reasons, in the words of adverse-action notices.
+    /// Why an application was declined: the principal reasons, in the words of adverse-action
+    /// notices.
     DeclineReason {
         IncompleteApplication = "incomplete_application",
         UnverifiableInformation = "unverifiable_information",
@@ -42,7 +43,8 @@ words! {
         UnsupportedPurpose = "unsupported_purpose",
         Other = "other",
     }
-    /// `active <-> frozen`; `active -> past_due -> delinquent -> defaulted`; `active -> run_off -> closed`.
+    /// `active <-> frozen`; `active -> past_due -> delinquent -> defaulted`; `active -> run_off ->
+    /// closed`.
     LineState {
         Active = "active",
         Frozen = "frozen",
@@ -94,7 +96,8 @@ pub enum Proposal {
     Limit { limit: Money, by: UserId },
 }
 
-/// What a line has and where it is: `available = limit - held - drawn - defaulted`. Read off the EXP ledger.
+/// What a line has and where it is: `available = limit - held - drawn - defaulted`. Read off the
+/// EXP ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Balances {
     pub limit: Money,
@@ -236,17 +239,16 @@ impl Credit {
 
 // How this room notes what it decided.
 impl Engine {
-    /// The officer, if they may decide what belongs to `owner`: nobody decides for their own organization.
-    fn officer(&self, at: &Stamp, owner: OrgId) -> Result<UserId, Refusal> {
-        let officer = self.parties.deciding(at)?;
+    /// Nobody decides about their own organization.
+    fn may_decide(&self, officer: UserId, owner: OrgId) -> Result<(), Refusal> {
         let own = self.parties.user(officer).is_some_and(|user| user.org == owner);
-        if own { Err(Refusal::OwnRequest) } else { Ok(officer) }
+        if own { Err(Refusal::OwnRequest) } else { Ok(()) }
     }
 
     /// Keeps an application as it has become; one that no longer waits leaves the engine.
     fn keep_application(&mut self, before: &Application, after: Application, out: &mut Effects) {
         let (id, org) = (after.id, after.org);
-        out.changes.push(change(id.to_string(), Some(before), Some(&after)));
+        out.changes.push(Change::between(&id, before, &after));
         out.applications.changed(id, after.clone());
         if after.state == ApplicationState::Submitted {
             self.credit.applications.insert(id, after);
@@ -266,10 +268,12 @@ impl Engine {
         if let Some((due_at, due)) = after.deadline() {
             self.deadlines.set(due_at, due);
         }
-        out.changes.push(change(after.id.to_string(), before.as_ref(), Some(&after)));
         match before {
             None => out.lines.born(after.id, after.clone()),
-            Some(_) => out.lines.changed(after.id, after.clone()),
+            Some(before) => {
+                out.changes.push(Change::between(&after.id, &before, &after));
+                out.lines.changed(after.id, after.clone());
+            }
         }
         if after.state == LineState::Closed {
             self.credit.by_org.remove(&after.org);
@@ -304,26 +308,4 @@ impl Engine {
         let data = EventData::Line { id, state, limit: self.balances(id).limit };
         self.tell(at, org, kind, data, previous.map(LineState::as_str), out);
     }
-}
-
-/// Before and after, for the audit trail.
-fn change<T: Serialize>(subject: String, before: Option<&T>, after: Option<&T>) -> Change {
-    let json = |thing| serde_json::to_string(thing).expect("plain values can be written as JSON");
-    Change { subject, before: before.map(json), after: after.map(json) }
-}
-
-/// Refuses a number outside its bound.
-fn bounded(field: &'static str, given: i64, least: i64, most: i64) -> Result<(), Refusal> {
-    if (least..=most).contains(&given) {
-        Ok(())
-    } else {
-        Err(Refusal::OutOfBounds { field, least, most, given })
-    }
-}
-
-/// Refuses a text with fewer than `least` characters or with more than a note has.
-fn bounded_text(field: &'static str, text: &str, least: i64) -> Result<(), Refusal> {
-    let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
-    let most = i64::try_from(limits::NOTE_LENGTH_MAX).expect("the bound is small");
-    bounded(field, length, least, most)
 }
