@@ -95,6 +95,9 @@ impl Schedule {
         let mut index = self.steps.partition_point(|step| step.from <= window.start());
         let mut from = window.start();
         std::iter::from_fn(move || {
+            if from >= window.end() {
+                return None;
+            }
             let count = if index == 0 { 0 } else { self.steps[index - 1].count };
             let next =
                 self.steps.get(index).map_or(window.end(), |step| step.from.min(window.end()));
