@@ -11,8 +11,10 @@
 //! ```
 
 pub mod demo;
+pub mod config;
 pub mod engine;
 pub mod model;
 pub mod sequencer;
 pub mod store;
+pub mod telemetry;
 pub mod view;
