@@ -74,6 +74,8 @@ pub(super) fn run(
             if let Err(fault) = store.commit(&batch) {
                 metrics::counter!("headroom_commit_faults_total").increment(1);
                 tracing::error!(commit = batch.number, %fault, "a commit failed");
+                // First close the door, then tell: who hears of it and retries must find it closed.
+                shared.inbox.committer_has_ended();
                 waiters.into_iter().for_each(|waiter| waiter.refuse(Fault::InDoubt));
                 return (store, Some(fault));
             }

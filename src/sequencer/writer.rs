@@ -155,7 +155,7 @@ impl Draft {
 }
 
 impl Term {
-    /// The engine that the store describes, and its picture, published.
+    /// The engine that the store describes; its picture is published and the inbox open.
     fn begin(shared: &Arc<Shared>, settings: Settings, scribe: Scribe, loaded: Loaded) -> Self {
         let Loaded { snapshot, number, hash } = loaded;
         let pools: Vec<_> = snapshot.pools.iter().map(|pool| pool.id).collect();
@@ -164,6 +164,7 @@ impl Term {
         view.put_shelves(shelves(&engine, pools));
         shared.view.store(Arc::new(view));
         shared.commits.send_replace(number);
+        shared.inbox.open();
         let (committer, jobs) = sync_channel(1);
         Self {
             shared: Arc::clone(shared),
@@ -182,7 +183,6 @@ impl Term {
     /// Decides until the committer fails or nothing more will come. Gives the store back.
     fn serve(mut self, store: Box<dyn Durable>) -> (Box<dyn Durable>, Option<store::Fault>) {
         let committer = self.start_committer(store);
-        self.shared.inbox.open();
         let is_lost = self.decide_all().is_err();
         let Self { shared, pending, open, committer: jobs, .. } = self;
         if is_lost {
