@@ -1,8 +1,8 @@
 //! Every setting of the server, on one page, and the only reader of the environment.
 //!
-//! A flag wins over the environment, the environment over the file, the file over the default. The file
-//! is made of lines `NAME=value` with the names of the environment, so there is one grammar to learn.
-//! Knows what a value may look like; knows nothing of what is done with it.
+//! A flag wins over the environment, the environment over the file, the file over the default. The
+//! file is made of lines `NAME=value` with the names of the environment, so there is one grammar to
+//! learn. Knows what a value may look like; knows nothing of what is done with it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,7 +23,8 @@ pub struct Flags {
     /// HEADROOM_LISTEN: where to listen; port 0 picks a free one [default: 127.0.0.1:8080]
     #[arg(long, global = true, value_name = "ADDRESS", help_heading = "Settings")]
     pub listen: Option<String>,
-    /// DATABASE_URL: sqlite://FILE (in the data folder) or postgres://... [default: sqlite://headroom.db]
+    /// DATABASE_URL: sqlite://FILE (in the data folder) or postgres://... [default:
+    /// sqlite://headroom.db]
     #[arg(long, global = true, value_name = "URL", help_heading = "Settings")]
     pub database: Option<String>,
     /// HEADROOM_DATA_DIR: where the embedded database and the server's keys are [default: ./data]
@@ -32,7 +33,8 @@ pub struct Flags {
     /// HEADROOM_ADMIN_EMAIL: the first person, made at first start [default: admin@headroom.local]
     #[arg(long, global = true, value_name = "EMAIL", help_heading = "Settings")]
     pub admin_email: Option<String>,
-    /// HEADROOM_ADMIN_PASSWORD_FILE: holds the first person's password; else one is made and shown once
+    /// HEADROOM_ADMIN_PASSWORD_FILE: holds the first person's password; else one is made and shown
+    /// once
     #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
     pub admin_password_file: Option<String>,
     /// HEADROOM_OPERATOR_NAME: the organization that runs this market [default: Headroom]

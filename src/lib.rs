@@ -10,8 +10,8 @@
 //! 0  model       words: ids, money, time, schedules
 //! ```
 
-pub mod demo;
 pub mod config;
+pub mod demo;
 pub mod engine;
 pub mod model;
 pub mod sequencer;

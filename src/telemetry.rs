@@ -1,7 +1,7 @@
 //! The only set-up of logs and metrics. Knows how they look; knows nothing of what they say.
 //!
-//! Logs go to standard error: text for people on a terminal, JSON lines for machines. Metrics are kept
-//! in memory until somebody asks for them. What the writer tells:
+//! Logs go to standard error: text for people on a terminal, JSON lines for machines. Metrics are
+//! kept in memory until somebody asks for them. What the writer tells:
 //!
 //! | Metric | Kind | Meaning |
 //! |---|---|---|

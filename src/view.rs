@@ -1,7 +1,8 @@
-//! Floor 3, the picture: the market's present as it stood after the last commit, immutable and shared.
+//! Floor 3, the picture: the market's present as it stood after the last commit, immutable and
+//! shared.
 //!
-//! For signing in and for market data, so that reads never wait for the writer. Knows facts and how to
-//! take in new ones. Knows no rule, no database and nothing of what is still being decided.
+//! For signing in and for market data, so that reads never wait for the writer. Knows facts and how
+//! to take in new ones. Knows no rule, no database and nothing of what is still being decided.
 
 use std::sync::Arc;
 
@@ -68,8 +69,8 @@ impl View {
         view
     }
 
-    /// Takes in what a commit made true. `shelves` are the pictures of `effects.shelves` as the engine
-    /// had them when the batch was sealed.
+    /// Takes in what a commit made true. `shelves` are the pictures of `effects.shelves` as the
+    /// engine had them when the batch was sealed.
     pub fn absorb(&mut self, number: u64, effects: &Effects, shelves: Vec<Shelf>) {
         self.number = number;
         self.now = self.now.max(effects.now);
@@ -104,8 +105,8 @@ impl View {
         }
     }
 
-    /// Within one commit an address may pass from a removed person to a new one, and facts come in the
-    /// order of their ids: only its holder gives an address up.
+    /// Within one commit an address may pass from a removed person to a new one, and facts come in
+    /// the order of their ids: only its holder gives an address up.
     fn put_user(&mut self, user: &User) {
         if user.state != UserState::Removed {
             self.users_by_email.insert(user.email.clone(), user.id);

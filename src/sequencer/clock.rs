@@ -11,7 +11,8 @@ use crate::model::Micros;
 pub enum Pace {
     /// With the machine's clock.
     System,
-    /// By hand, from where the store says it stood; a new market begins at the given instant, or now.
+    /// By hand, from where the store says it stood; a new market begins at the given instant, or
+    /// now.
     Simulated(Option<Micros>),
 }
 

@@ -1,5 +1,5 @@
-//! The thread that owns the store while all goes well: commits what the writer has sealed, publishes the
-//! view, and only then answers. Knows no rule of the market.
+//! The thread that owns the store while all goes well: commits what the writer has sealed,
+//! publishes the view, and only then answers. Knows no rule of the market.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use crate::view::View;
 
 /// A decided command that waits for its commit.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are the large one")]
 pub(super) enum Waiter {
     Errand(Done, oneshot::Sender<Result<Done, Fault>>),
     Advance(Micros, oneshot::Sender<Result<Micros, Fault>>),
@@ -61,7 +62,8 @@ pub(super) struct Tally {
     pub(super) decide_seconds: f64,
 }
 
-/// Commits until the writer hangs up, or until a commit fails. Gives the store back, with the fault.
+/// Commits until the writer hangs up, or until a commit fails. Gives the store back, with the
+/// fault.
 pub(super) fn run(
     mut store: Box<dyn Durable>,
     sealed: &Receiver<Sealed>,

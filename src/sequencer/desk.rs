@@ -1,5 +1,5 @@
-//! The counter in front of the writer: commands are handed in, the market's present is seen. Knows no
-//! rule of the market; only how to wait for an answer.
+//! The counter in front of the writer: commands are handed in, the market's present is seen. Knows
+//! no rule of the market; only how to wait for an answer.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Where commands wait for the writer: bounded, in order of arrival, with one bell for everything that
-//! the writer waits for. Knows nothing of what the commands say.
+//! Where commands wait for the writer: bounded, in order of arrival, with one bell for everything
+//! that the writer waits for. Knows nothing of what the commands say.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -12,6 +12,7 @@ use crate::model::{Micros, limits};
 
 /// What waits for the writer, with the way back to who asked.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are the large one")]
 pub(super) enum Parcel {
     Errand(Errand, oneshot::Sender<Result<Done, Fault>>),
     /// Move the simulated clock.
@@ -104,7 +105,8 @@ impl Inbox {
     }
 
     /// Waits for something to do. Moves at most `room` commands to `drained`; says `Free` only to a
-    /// writer that `has_batch`, and before it looks at commands, so that no batch waits without need.
+    /// writer that `has_batch`, and before it looks at commands, so that no batch waits without
+    /// need.
     pub(super) fn wait(
         &self,
         drained: &mut VecDeque<Parcel>,

@@ -1,11 +1,14 @@
-//! Floor 3, the one writer: drain what waits, stamp, apply, commit, publish, answer. Decides nothing.
+//! Floor 3, the one writer: drain what waits, stamp, apply, commit, publish, answer. Decides
+//! nothing.
 //!
-//! Two threads. The *writer* owns the engine and decides batches; the *committer* owns the store, and
-//! only after its commit are the new [`View`] published and the callers of that batch answered. While one
-//! batch commits, the next is decided, and grows until the committer is free; never more than one ahead.
+//! Two threads. The *writer* owns the engine and decides batches; the *committer* owns the store,
+//! and only after its commit are the new [`View`] published and the callers of that batch answered.
+//! While one batch commits, the next is decided, and grows until the committer is free; never more
+//! than one ahead.
 //!
-//! When a commit fails, nobody knows what is on disk: both batches are answered [`Fault::InDoubt`], the
-//! engine is dropped, and everything begins anew from the store, by the very function that starts up.
+//! When a commit fails, nobody knows what is on disk: both batches are answered [`Fault::InDoubt`],
+//! the engine is dropped, and everything begins anew from the store, by the very function that
+//! starts up.
 
 mod clock;
 mod committer;
@@ -59,8 +62,8 @@ pub enum Fault {
     /// The writer's inbox is full. Nothing has happened.
     #[error("too many requests are waiting")]
     Busy,
-    /// The commit failed or is in doubt; the writer is restoring itself from the store. What was asked
-    /// may have happened.
+    /// The commit failed or is in doubt; the writer is restoring itself from the store. What was
+    /// asked may have happened.
     #[error("the database did not confirm the write")]
     InDoubt,
     /// The server is stopping, restoring itself, or not the writer. Nothing has happened.

@@ -1,5 +1,6 @@
-//! The thread that owns the engine. Its life is a row of terms: load the market from the store, decide
-//! until a commit fails or it is told to stop; after a failure, forget everything and load again.
+//! The thread that owns the engine. Its life is a row of terms: load the market from the store,
+//! decide until a commit fails or it is told to stop; after a failure, forget everything and load
+//! again.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,10 +24,12 @@ use crate::model::{Micros, limits};
 use crate::store::{self, AuditRecord, Batch, Durable, KeptAnswer, Loaded, chain};
 use crate::view::View;
 
-/// Loads the market and opens the desk in front of it. `scribe` writes the answers to keyed commands.
+/// Loads the market and opens the desk in front of it. `scribe` writes the answers to keyed
+/// commands.
 ///
 /// # Errors
-/// When the store cannot be loaded. Later it is asked again until it can; at start somebody looks on.
+/// When the store cannot be loaded. Later it is asked again until it can; at start somebody looks
+/// on.
 pub fn start(
     mut store: Box<dyn Durable>,
     settings: Settings,
@@ -186,7 +189,8 @@ impl Term {
         let is_lost = self.decide_all().is_err();
         let Self { shared, pending, open, committer: jobs, .. } = self;
         if is_lost {
-            // Decided on top of what may not be there; and what was not decided yet finds nobody here.
+            // Decided on top of what may not be there; and what was not decided yet finds nobody
+            // here.
             open.waiters.into_iter().for_each(|waiter| waiter.refuse(Fault::InDoubt));
             pending.into_iter().for_each(|parcel| parcel.refuse(Fault::Closed));
             shared.inbox.empty().into_iter().for_each(|parcel| parcel.refuse(Fault::Closed));
@@ -357,8 +361,8 @@ impl Term {
             (self.number, self.hash) = (number, hash);
             Batch { number, seq, effects, audit, answers, hash }
         });
-        // A committer that has just ended will be noticed at the next look into the inbox; whoever waits
-        // for this batch finds the reply dropped, which reads as in doubt.
+        // A committer that has just ended will be noticed at the next look into the inbox; whoever
+        // waits for this batch finds the reply dropped, which reads as in doubt.
         drop(self.committer.send(Sealed { batch, shelves, waiters, tally }));
     }
 }
@@ -371,7 +375,8 @@ fn shelves(
     pools.into_iter().filter_map(|pool| engine.shelf(pool)).collect()
 }
 
-/// Changes as the audit trail keeps them: a JSON array, whose `before` and `after` are JSON already.
+/// Changes as the audit trail keeps them: a JSON array, whose `before` and `after` are JSON
+/// already.
 fn list(changes: &[Change]) -> Option<String> {
     let mut text = String::new();
     for Change { subject, before, after } in changes {

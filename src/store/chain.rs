@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::AuditRecord;
 use crate::engine::Actor;
 
-/// SHA-256 over the previous commit's hash, this commit's number and `seq`, and its audit records in
-/// order. Every field has a fixed length or carries its length, so no two contents hash alike.
+/// SHA-256 over the previous commit's hash, this commit's number and `seq`, and its audit records
+/// in order. Every field has a fixed length or carries its length, so no two contents hash alike.
 pub fn link(previous: &[u8; 32], number: u64, seq: u64, audit: &[AuditRecord]) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(previous);

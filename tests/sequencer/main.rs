@@ -1,5 +1,5 @@
-//! The one writer, with a disk that waits, fails and lies on command: nothing is answered or shown before
-//! its commit, and after a failure everything begins anew from what is on disk.
+//! The one writer, with a disk that waits, fails and lies on command: nothing is answered or shown
+//! before its commit, and after a failure everything begins anew from what is on disk.
 
 mod disk;
 
