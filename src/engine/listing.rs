@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Engine;
-use super::capacity::{Yard, change, count_within, gpu_minutes, on_lot, within_bounds};
+use super::capacity::{Yard, change, gpu_minutes, on_lot};
 use super::catalogue::Sku;
 use super::command::{Answer, PublishListing, Stamp};
 use super::deadline::Due;
@@ -11,6 +10,7 @@ use super::effect::Effects;
 use super::event::{EventData, EventKind};
 use super::ledger::{Account, AccountKey};
 use super::refusal::Refusal;
+use super::{Engine, bound};
 use crate::model::id::{ListingId, OrgId, PoolId, ProgramId};
 use crate::model::{
     Country, Gpus, Micros, Minute, Price, RegionCode, Segment, SkuCode, Window, limits,
@@ -77,9 +77,7 @@ impl ListingState {
         use ListingState::{Draft, Expired, Live, SoldOut, Withdrawn};
         matches!(
             (self, next),
-            (Draft, Live | Withdrawn | Expired)
-                | (Live, SoldOut | Withdrawn | Expired)
-                | (SoldOut, Live | Withdrawn | Expired)
+            (Draft | SoldOut, Live | Withdrawn | Expired) | (Live, SoldOut | Withdrawn | Expired)
         )
     }
 }
@@ -247,23 +245,23 @@ impl Engine {
     /// Everything about an offer that can be judged by itself; answers the window that is left of it.
     fn offer_fits(&self, at: &Stamp, yard: &Yard, ask: &PublishListing) -> Result<Window, Refusal> {
         let sku = yard.sku.as_ref();
-        within_bounds("gpus", i64::from(ask.gpus), 1, i64::from(limits::GPUS_MAX))?;
+        bound::within("gpus", i64::from(ask.gpus), 1, i64::from(limits::GPUS_MAX))?;
         on_lot("gpus", ask.gpus, sku.gpus_per_node)?;
         price_fits(ask.price, sku)?;
         let (start, end) = (ask.window.start(), ask.window.end());
         let (now, slot) = (at.now(), sku.slot_minutes);
-        within_bounds("start_at", start.count(), limits::MINUTE_MIN, limits::MINUTE_MAX)?;
-        within_bounds("end_at", end.count(), limits::MINUTE_MIN, limits::MINUTE_MAX)?;
+        bound::within("start_at", start.count(), limits::MINUTE_MIN, limits::MINUTE_MAX)?;
+        bound::within("end_at", end.count(), limits::MINUTE_MIN, limits::MINUTE_MAX)?;
         on_slot("start_at", start, slot)?;
         on_slot("end_at", end, slot)?;
         let horizon = now.plus(limits::HORIZON_MINUTES).count();
-        within_bounds("start_at", start.count(), limits::MINUTE_MIN, horizon)?;
+        bound::within("start_at", start.count(), limits::MINUTE_MIN, horizon)?;
         let longest = start.plus(limits::WINDOW_MINUTES_MAX).count();
-        within_bounds("end_at", end.count(), start.count(), longest)?;
+        bound::within("end_at", end.count(), start.count(), longest)?;
         let window = rest_of(ask.window, now, slot)?;
         limits_fit(&ask.limits, sku.gpus_per_node)?;
-        count_within("segments", ask.audience.segments.len(), 0, limits::AUDIENCE_MAX)?;
-        count_within("countries", ask.audience.countries.len(), 0, limits::AUDIENCE_MAX)?;
+        bound::count("segments", ask.audience.segments.len(), 0, limits::AUDIENCE_MAX)?;
+        bound::count("countries", ask.audience.countries.len(), 0, limits::AUDIENCE_MAX)?;
         self.books_take(ask.pool, gpu_minutes(ask.gpus, window))?;
         Ok(window)
     }
@@ -366,7 +364,7 @@ fn rest_of(window: Window, now: Minute, slot_minutes: u32) -> Result<Window, Ref
 
 fn price_fits(price: Price, sku: &Sku) -> Result<(), Refusal> {
     let field = "price_per_gpu_hour";
-    within_bounds(field, price.micros(), 1, limits::PRICE_MAX)?;
+    bound::within(field, price.micros(), 1, limits::PRICE_MAX)?;
     let tick = sku.tick;
     if price.is_on_tick(tick) {
         Ok(())
@@ -388,15 +386,15 @@ fn limits_fit(limits: &OrderLimits, lot: Gpus) -> Result<(), Refusal> {
     let OrderLimits { min_gpus, max_gpus, min_hours, max_hours, notice_hours } = *limits;
     for (field, gpus) in [("min_gpus", min_gpus), ("max_gpus", max_gpus)] {
         let Some(gpus) = gpus else { continue };
-        within_bounds(field, i64::from(gpus), 1, i64::from(limits::GPUS_MAX))?;
+        bound::within(field, i64::from(gpus), 1, i64::from(limits::GPUS_MAX))?;
         on_lot(field, gpus, lot)?;
     }
     let longest = limits::WINDOW_MINUTES_MAX / 60;
     for (field, hours) in [("min_hours", min_hours), ("max_hours", max_hours)] {
-        within_bounds(field, hours.map_or(1, i64::from), 1, longest)?;
+        bound::within(field, hours.map_or(1, i64::from), 1, longest)?;
     }
     let notice = notice_hours.map_or(0, i64::from);
-    within_bounds("notice_hours", notice, 0, limits::HORIZON_MINUTES / 60)?;
+    bound::within("notice_hours", notice, 0, limits::HORIZON_MINUTES / 60)?;
     if min_gpus.zip(max_gpus).is_some_and(|(least, most)| least > most) {
         return Err(Refusal::Invalid { field: "min_gpus", rule: "min_gpus is at most max_gpus" });
     }

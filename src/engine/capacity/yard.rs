@@ -12,7 +12,7 @@ use crate::engine::catalogue::Sku;
 use crate::engine::listing::{Listing, ListingState};
 use crate::engine::matching::Draw;
 use crate::model::id::{FactoryId, ListingId, PoolId};
-use crate::model::{Country, Minute, Price, Schedule, SkuCode, Window, limits};
+use crate::model::{Minute, Price, Schedule, SkuCode, Window, limits};
 
 /// A listing as the matcher sees it: the offer and what of it is free.
 #[derive(Debug)]
@@ -30,7 +30,6 @@ type Place = (Price, u64, ListingId);
 pub(in crate::engine) struct Yard {
     pub(in crate::engine) pool: Pool,
     pub(in crate::engine) sku: Arc<Sku>,
-    pub(in crate::engine) country: Country,
     /// Phases less maintenance.
     pub(in crate::engine) installed: Schedule,
     /// Installed less what contracts and firm quotes have taken. Below zero where a shortfall is recorded.
@@ -70,7 +69,7 @@ pub struct PoolDigest {
     pub listed: Schedule,
     /// Live and sold-out offers in their order.
     pub offers: Vec<(ListingId, Schedule)>,
-    pub drafts: Vec<ListingId>,
+    pub drafts: BTreeSet<ListingId>,
 }
 
 /// For ever: from this instant to the market's last.
@@ -95,12 +94,11 @@ impl Offer {
 }
 
 impl Yard {
-    fn new(pool: Pool, sku: Arc<Sku>, country: Country) -> Self {
+    fn new(pool: Pool, sku: Arc<Sku>) -> Self {
         let (phases, maintenance) = (pool.phases.clone(), pool.maintenance.clone());
         let mut yard = Self {
             pool,
             sku,
-            country,
             installed: Schedule::empty(),
             room: Schedule::empty(),
             listed: Schedule::empty(),
@@ -187,11 +185,11 @@ impl Capacity {
         self.factories.insert(factory.id, factory);
     }
 
-    /// A pool with its phases and maintenance. `country` is its region's.
-    pub(in crate::engine) fn add_pool(&mut self, pool: Pool, sku: Arc<Sku>, country: Country) {
+    /// A pool with its phases and maintenance.
+    pub(in crate::engine) fn add_pool(&mut self, pool: Pool, sku: Arc<Sku>) {
         let before = self.by_id.insert(pool.id, self.yards.len());
         assert!(before.is_none(), "a pool is added once");
-        self.yards.push(Yard::new(pool, sku, country));
+        self.yards.push(Yard::new(pool, sku));
     }
 
     /// A draft, live or sold-out listing, untaken; `retake` applies what live contracts have of it.
@@ -319,9 +317,7 @@ impl Capacity {
             room: yard.room.since(now),
             listed: yard.listed.since(now),
             offers: yard.offers.iter().map(|o| (o.listing.id, o.free.since(now))).collect(),
-            drafts: BTreeSet::from_iter(yard.drafts.iter().map(|draft| draft.id))
-                .into_iter()
-                .collect(),
+            drafts: yard.drafts.iter().map(|draft| draft.id).collect(),
         };
         self.by_id.values().map(|at| digest(&self.yards[*at])).collect()
     }

@@ -50,6 +50,7 @@ impl Starts {
 
 impl Cover {
     /// Stacks `offers`, which come cheapest first, until nothing is missing or nothing is left.
+    #[expect(single_use_lifetimes, reason = "an `impl` argument cannot leave it unnamed")]
     pub(super) fn lay<'a>(
         yard: &Yard,
         offers: impl Iterator<Item = &'a Offer>,
@@ -295,6 +296,7 @@ fn push(pieces: &mut Vec<Piece>, piece: Piece) {
 
 /// What a block draws from `offers`, which come cheapest first: ordered by start, then by price. The
 /// block fits.
+#[expect(single_use_lifetimes, reason = "an `impl` argument cannot leave it unnamed")]
 pub(super) fn draws<'a>(
     offers: impl Iterator<Item = &'a Offer>,
     size: Gpus,
@@ -329,12 +331,11 @@ pub(super) fn draws<'a>(
 
 /// Adds a draw of an offer, or lengthens its last one; those of this offer begin at `mine`.
 fn draw(draws: &mut Vec<Draw>, mine: usize, offer: &Offer, window: Window, gpus: Gpus) {
-    if let Some(last) = draws[mine..].last_mut() {
-        if last.gpus == gpus && last.window.end() == window.start() {
-            last.window =
-                Window::new(last.window.start(), window.end()).expect("a longer window is one");
-            return;
-        }
+    let goes_on = |last: &&mut Draw| last.gpus == gpus && last.window.end() == window.start();
+    if let Some(last) = draws[mine..].last_mut().filter(goes_on) {
+        let longer = Window::new(last.window.start(), window.end());
+        last.window = longer.expect("a longer window is one");
+        return;
     }
     let (listing, program, price) = (offer.listing.id, offer.listing.program, offer.listing.price);
     draws.push(Draw { listing, program, gpus, window, price });

@@ -244,6 +244,13 @@ impl<'a> Search<'a> {
         if found.is_some() || sizes.least == sizes.most {
             return found;
         }
+        let ranges = self.by_limits(yard, sizes);
+        ranges.into_iter().rev().find_map(|range| self.largest_within(yard, range, starts))
+    }
+
+    /// The sizes, parted where a listing's limits let it in or out: within a part all sizes meet the same
+    /// listings.
+    fn by_limits(&self, yard: &Yard, sizes: Sizes) -> Vec<Sizes> {
         let mut cuts = vec![sizes.least];
         for offer in &yard.offers {
             let over = offer.listing.limits.max_gpus.map(|most| most.saturating_add(1));
@@ -253,20 +260,12 @@ impl<'a> Search<'a> {
         cuts.sort_unstable();
         cuts.dedup();
         let lot = yard.sku.gpus_per_node;
-        let mut above = sizes.most + 1;
-        for cut in cuts.into_iter().rev() {
-            let range =
-                Sizes { least: up_to_lot(cut, &yard.sku), most: (above - 1) - (above - 1) % lot };
-            above = cut;
-            if range.least > range.most {
-                continue;
-            }
-            let found = self.largest_within(yard, range, starts);
-            if found.is_some() {
-                return found;
-            }
-        }
-        None
+        let ends = cuts.iter().skip(1).map(|cut| cut - 1).chain([sizes.most]);
+        let part = |(&cut, end): (&Gpus, Gpus)| {
+            let part = Sizes { least: up_to_lot(cut, &yard.sku), most: end - end % lot };
+            (part.least <= part.most).then_some(part)
+        };
+        cuts.iter().zip(ends).filter_map(part).collect()
     }
 
     /// As `largest`, where all sizes meet the same listings.
@@ -335,17 +334,21 @@ impl<'a> Search<'a> {
         for range in self.by_notice(yard, size, starts) {
             let offers = self.eligible_at(yard, size, range.earliest);
             let found = Cover::lay(yard, offers, size, range.window()).cheapest(range);
-            if let Some((start, worth)) = found {
-                if best.is_none_or(|(_, least)| worth < least) {
-                    best = Some((start, worth));
-                }
-            }
+            let is_better =
+                |(_, worth): &(Minute, Worth)| best.is_none_or(|(_, least)| *worth < least);
+            best = found.filter(is_better).or(best);
         }
         best
     }
 
-    /// The earliest start, at whatever price within the limit, of a block of `size` in one pool.
-    pub(super) fn earliest(&self, yard: &'a Yard, size: Gpus, starts: Starts) -> Option<Minute> {
+    /// The earliest start, at whatever price within the limit, of a block in one pool.
+    pub(super) fn earliest(&self, yard: &'a Yard, sizes: Sizes, starts: Starts) -> Option<Minute> {
+        // Within a part the smallest block is the easiest to place.
+        let parts = self.by_limits(yard, sizes).into_iter();
+        parts.filter_map(|part| self.earliest_of(yard, part.least, starts)).min()
+    }
+
+    fn earliest_of(&self, yard: &'a Yard, size: Gpus, starts: Starts) -> Option<Minute> {
         self.by_notice(yard, size, starts).into_iter().find_map(|range| {
             let cover = self.cover(yard, size, range);
             cover.earliest_within(range, self.worth_max(size)).map(|(start, _)| start)

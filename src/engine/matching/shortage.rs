@@ -183,7 +183,7 @@ fn later<'a>(asked: &Search<'a>) -> Option<Found<'a>> {
         let until = Search { latest: soonest.unwrap_or(after.latest), ..after };
         let Some(starts) = until.starts(&yard.sku) else { continue };
         let Some(sizes) = until.sizes(&yard.sku) else { continue };
-        soonest = until.earliest(yard, sizes.least, starts).or(soonest);
+        soonest = until.earliest(yard, sizes, starts).or(soonest);
     }
     let start = soonest?;
     Search { earliest: start, latest: start, ..*asked }.best()

@@ -2,3 +2,5 @@
 
 mod credit;
 mod guarantee;
+mod matching;
+mod naive;
