@@ -1,10 +1,214 @@
-//! Every invariant of the market, on one page, over the whole engine.
+//! Every invariant of the market, on one page, over the whole engine. Reads everything, changes nothing.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
 
 use super::Engine;
+use super::contract::{Contract, ContractState};
+use super::ledger::{Account, AccountKey, Book};
+use super::listing::Listing;
+use super::matching::Draw;
+use super::order::OrderState;
+use super::quote::QuoteState;
+use crate::model::id::{LineId, ListingId, PoolId};
+use crate::model::{Gpus, Money, Schedule, Window};
 
 impl Engine {
     /// Checks every invariant; answers a sentence for each that is broken. Empty is sound.
     pub fn audit(&self) -> Vec<String> {
-        todo!()
+        let mut broken = Vec::new();
+        self.audit_capacity(&mut broken);
+        self.audit_lines(&mut broken);
+        self.audit_contracts(&mut broken);
+        self.audit_books(&mut broken);
+        self.audit_states(&mut broken);
+        broken.extend(self.book.audit());
+        broken
     }
+
+    /// Listed never exceeds installed but in a recorded shortfall; sold and held never exceed listed.
+    /// What is free follows from what contracts and firm quotes have taken, and from nothing else.
+    fn audit_capacity(&self, broken: &mut Vec<String>) {
+        let mut by_pool: BTreeMap<PoolId, Schedule> = BTreeMap::new();
+        let mut by_listing: BTreeMap<ListingId, Schedule> = BTreeMap::new();
+        let mut reserved: BTreeMap<PoolId, i64> = BTreeMap::new();
+        for (pool, draws) in self.live_draws() {
+            for draw in draws {
+                let gpus = i64::from(draw.gpus);
+                by_pool.entry(pool).or_default().add(draw.window, gpus);
+                by_listing.entry(draw.listing).or_default().add(draw.window, gpus);
+                *reserved.entry(pool).or_insert(0) += gpus * draw.window.minutes();
+            }
+        }
+        self.audit_yards(&by_pool, &by_listing, broken);
+        for pool in self.capacity.pools() {
+            let key = AccountKey::of(Account::CapReserved, pool.id.uuid());
+            let (booked, live) = (self.ledger.net(key), reserved.get(&pool.id).copied());
+            if booked != live.unwrap_or(0) {
+                broken.push(format!("{}: reserved in the books {booked}, live {live:?}", pool.id));
+            }
+        }
+    }
+
+    /// The yards' schedules against the draws, from now on: the past is forgotten.
+    fn audit_yards(
+        &self,
+        by_pool: &BTreeMap<PoolId, Schedule>,
+        by_listing: &BTreeMap<ListingId, Schedule>,
+        broken: &mut Vec<String>,
+    ) {
+        let now = self.now.minute();
+        for yard in &self.capacity.yards {
+            let mut room = yard.installed.clone();
+            room.subtract_all(by_pool.get(&yard.pool.id).unwrap_or(&Schedule::empty()));
+            if room.since(now) != yard.room.since(now) {
+                broken.push(format!(
+                    "{}: its room is not what is installed less taken",
+                    yard.pool.id
+                ));
+            }
+            for offer in &yard.offers {
+                let Listing { id, gpus, window, .. } = offer.listing;
+                let mut free = Schedule::flat(window, i64::from(gpus));
+                free.subtract_all(by_listing.get(&id).unwrap_or(&Schedule::empty()));
+                if free.since(now) != offer.free.since(now) {
+                    broken.push(format!("{id}: what is free is not what is listed less taken"));
+                }
+                if free.stretches().any(|stretch| stretch.count < 0) {
+                    broken.push(format!("{id}: sold beyond what is listed"));
+                }
+            }
+        }
+        broken.extend(self.capacity.faults(now));
+    }
+
+    /// Everything that contracts and firm quotes draw.
+    fn live_draws(&self) -> impl Iterator<Item = (PoolId, &[Draw])> {
+        let contracts = self.contracts.iter().map(|it| (it.pool, it.allocations.as_slice()));
+        let quotes = self.quotes.open.values().map(|it| (it.block.pool, it.block.draws.as_slice()));
+        contracts.chain(quotes)
+    }
+
+    /// limit = available + held + drawn + defaulted, none negative; and every held micro-unit is some
+    /// contract's, resting order's or firm quote's.
+    fn audit_lines(&self, broken: &mut Vec<String>) {
+        let mut holds: BTreeMap<LineId, i128> = BTreeMap::new();
+        let mut add = |line: Option<LineId>, amount: Money, what: &dyn std::fmt::Display| match line
+        {
+            Some(line) => *holds.entry(line).or_insert(0) += i128::from(amount.micros()),
+            None => broken.push(format!("{what} holds on no line")),
+        };
+        for contract in self.contracts.iter() {
+            add(Some(contract.line), contract.unaccrued(), &contract.id);
+        }
+        for order in self.book.orders() {
+            add(self.credit.line_of(order.org), order.hold, &order.id);
+        }
+        for quote in self.quotes.open.values() {
+            add(self.credit.line_of(quote.org), quote.block.value, &quote.id);
+        }
+        for line in self.credit.lines() {
+            let it = self.balances(line.id);
+            let parts = [it.available, it.held, it.drawn, it.defaulted];
+            let sum: i128 = parts.iter().map(|part| i128::from(part.micros())).sum();
+            if sum != i128::from(it.limit.micros()) || parts.iter().any(|part| part.is_negative()) {
+                broken.push(format!("{}: the limit is not the sum of its parts: {it:?}", line.id));
+            }
+            let held = holds.remove(&line.id).unwrap_or(0);
+            if held != i128::from(it.held.micros()) {
+                broken
+                    .push(format!("{}: held {} is not the {held} of its holds", line.id, it.held));
+            }
+        }
+        for line in holds.keys() {
+            broken.push(format!("{line}: something holds on a line that is not there"));
+        }
+    }
+
+    /// Allocations add up to the contract's GPUs at every instant; the parties' parts to the charge.
+    fn audit_contracts(&self, broken: &mut Vec<String>) {
+        for contract in self.contracts.iter() {
+            if !adds_up(&contract.allocations, contract.window, contract.gpus) {
+                broken.push(format!("{}: its allocations are not its GPUs", contract.id));
+            }
+            let (value, parts) = contract.charge(contract.window.end());
+            let sum: i128 = [parts.provider, parts.vendor, parts.platform]
+                .iter()
+                .map(|part| i128::from(part.micros()))
+                .sum();
+            if value != contract.value || sum != i128::from(value.micros()) {
+                broken.push(format!("{}: the parts are not the charge", contract.id));
+            }
+            if contract.id.uuid() != contract.order.uuid() {
+                broken.push(format!("{}: made by another order", contract.id));
+            }
+        }
+        for quote in self.quotes.open.values() {
+            if !adds_up(&quote.block.draws, quote.block.window, quote.block.gpus) {
+                broken.push(format!("{}: its draws are not its GPUs", quote.id));
+            }
+        }
+    }
+
+    /// In every book, debits equal credits and no account has crossed zero. What guarantors have
+    /// committed covers every live contract's commitment.
+    fn audit_books(&self, broken: &mut Vec<String>) {
+        let mut sums: BTreeMap<Book, i128> = BTreeMap::new();
+        for (key, balance) in self.ledger.accounts() {
+            let difference = i128::from(balance.debits) - i128::from(balance.credits);
+            *sums.entry(key.account.book()).or_insert(0) += difference;
+            if balance.net(key.account) < 0 {
+                broken.push(format!("{key} has crossed zero: {balance:?}"));
+            }
+        }
+        for (book, sum) in sums {
+            if sum != 0 {
+                broken.push(format!("the {book} book is out of balance by {sum}"));
+            }
+        }
+        let mut committed: BTreeMap<(Uuid, Uuid), i64> = BTreeMap::new();
+        for contract in self.contracts.iter() {
+            for commitment in &contract.commitments {
+                let key = (commitment.program.uuid(), contract.line.uuid());
+                *committed.entry(key).or_insert(0) += commitment.committed.micros();
+            }
+        }
+        for ((program, line), sum) in committed {
+            let key = AccountKey::of_both(Account::GuaCommitted, program, line);
+            if self.ledger.net(key) < sum {
+                broken.push(format!("{key} is less than the {sum} of its contracts"));
+            }
+        }
+    }
+
+    /// Only what is in a live state is in memory, and every deadline follows from a fact.
+    fn audit_states(&self, broken: &mut Vec<String>) {
+        let is_live = |contract: &Contract| {
+            matches!(contract.state, ContractState::Scheduled | ContractState::Active)
+        };
+        for contract in self.contracts.iter().filter(|contract| !is_live(contract)) {
+            broken.push(format!("{} is {} and still in memory", contract.id, contract.state));
+        }
+        for order in self.book.orders().filter(|order| order.state != OrderState::Open) {
+            broken.push(format!("{} is {} and still in the book", order.id, order.state));
+        }
+        for quote in self.quotes.open.values().filter(|it| it.state != QuoteState::Open) {
+            broken.push(format!("{} is {} and still held", quote.id, quote.state));
+        }
+        let derived = self.derived_deadlines();
+        let kept: std::collections::BTreeSet<_> = self.deadlines.facts().cloned().collect();
+        for (at, due) in derived.symmetric_difference(&kept) {
+            broken.push(format!("the deadline {due:?} at {at} is not the one that follows"));
+        }
+    }
+}
+
+/// Whether draws add up to `gpus` at every instant of `window` and to nothing outside it.
+fn adds_up(draws: &[Draw], window: Window, gpus: Gpus) -> bool {
+    let mut sum = Schedule::empty();
+    for draw in draws {
+        sum.add(draw.window, i64::from(draw.gpus));
+    }
+    sum == Schedule::flat(window, i64::from(gpus))
 }

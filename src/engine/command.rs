@@ -40,6 +40,12 @@ impl Stamp {
     pub fn now(&self) -> Minute {
         self.at.minute()
     }
+
+    /// The first whole minute at or after the instant: nothing new can begin before it.
+    pub fn next_minute(&self) -> Minute {
+        let begun = self.at.minute();
+        if begun.micros() == self.at { begun } else { begun.plus(1) }
+    }
 }
 
 /// Who asks.

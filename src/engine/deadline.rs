@@ -9,7 +9,7 @@ use super::command::{Answer, Stamp};
 use super::effect::Effects;
 
 use crate::model::id::{ContractId, LineId, ListingId, OrderId, QuoteId, SessionId};
-use crate::model::{Micros, SkuCode};
+use crate::model::{Micros, SkuCode, limits};
 
 /// Something that happens by itself at an instant. Ordered as declared within one instant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -41,6 +41,17 @@ impl Deadlines {
         self.due.remove(&(at, due));
     }
 
+    /// A market's queue is to be looked at further: on the next Tick, which is any instant after this one.
+    pub(super) fn set_sweep(&mut self, now: Micros, sku: SkuCode) {
+        let later = Micros::new(now.count().saturating_add(1));
+        self.due.insert((later, Due::Sweep(sku)));
+    }
+
+    /// All of it, without the sweeps, which are no facts: after a restart every market is swept.
+    pub(super) fn facts(&self) -> impl Iterator<Item = &(Micros, Due)> {
+        self.due.iter().filter(|(_, due)| !matches!(due, Due::Sweep(_)))
+    }
+
     /// The next deadline, whenever it is.
     pub(super) fn next(&self) -> Option<Micros> {
         self.due.first().map(|(at, _)| *at)
@@ -54,7 +65,25 @@ impl Deadlines {
 
 impl Engine {
     /// Meets what has fallen due, at most [`limits::DEADLINES_PER_TICK`] of it.
-    pub(super) fn tick(&mut self, _at: &Stamp, _out: &mut Effects) -> Answer {
-        todo!()
+    pub(super) fn tick(&mut self, at: &Stamp, out: &mut Effects) -> Answer {
+        for _ in 0..limits::DEADLINES_PER_TICK {
+            let Some((_, due)) = self.deadlines.pop(at.at) else { break };
+            self.meet(at, due, out);
+        }
+        self.memory.forget(at.at);
+        Answer::Ticked { more: self.deadlines.next().is_some_and(|next| next <= at.at) }
+    }
+
+    fn meet(&mut self, at: &Stamp, due: Due, out: &mut Effects) {
+        match due {
+            Due::QuoteLapses(id) => self.lapse_quote(at, id, out),
+            Due::ContractStarts(id) => self.start_contract(at, id, out),
+            Due::ContractEnds(id) => self.complete_contract(at, id, out),
+            Due::OrderLapses(id) => self.lapse_order(at, id, out),
+            Due::ListingEnds(id) => self.end_listing(at, id, out),
+            Due::LineRunsOff(id) => self.run_off(at, id, out),
+            Due::SessionEnds(id) => self.end_session(id, out),
+            Due::Sweep(sku) => self.sweep(at, &sku, out),
+        }
     }
 }

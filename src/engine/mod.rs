@@ -4,11 +4,13 @@
 //! Same commands, same state, always. `apply` is the only road in: every question is asked before the
 //! first write, so a refusal leaves the engine as it was and no rollback code exists.
 
+mod ask;
 pub mod audit;
 pub mod book;
 mod bound;
 pub mod capacity;
 pub mod catalogue;
+pub mod charge;
 pub mod command;
 pub mod contract;
 pub mod credit;

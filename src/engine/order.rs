@@ -3,12 +3,18 @@
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
-use super::command::{Answer, PlaceOrder, Stamp};
+use super::command::{Answer, OrderKind, PlaceOrder, Stamp};
+use super::contract::Contract;
+use super::deadline::Due;
 use super::effect::Effects;
-use super::matching::Shortage;
+use super::event::{EventData, EventKind};
+use super::matching::{self, Block, Buyer, Shortage, Wanted};
+use super::party::Organization;
 use super::refusal::Refusal;
 use crate::model::id::{ContractId, OrderId, OrgId, QuoteId};
-use crate::model::{Gpus, Micros, Minute, Money, Price, RegionCode, SkuCode, Workload};
+use crate::model::{
+    Gpus, Micros, Minute, Money, Price, RegionCode, Right, SkuCode, Workload, limits,
+};
 use crate::words;
 
 words! {
@@ -111,27 +117,374 @@ pub struct Order {
     pub changed_at: Micros,
 }
 
+impl OrderState {
+    /// The table: where an order may go from here.
+    pub const fn may_become(self) -> &'static [OrderState] {
+        match self {
+            OrderState::Open => &[
+                OrderState::Filled,
+                OrderState::Cancelled,
+                OrderState::Expired,
+                OrderState::Rejected,
+            ],
+            _ => &[],
+        }
+    }
+}
+
+impl Reason {
+    /// Whether more supply of the same kind would have helped; what would not is a rejection.
+    pub const fn is_of_the_moment(self) -> bool {
+        matches!(self, Reason::Capacity | Reason::Price | Reason::TimePassed)
+    }
+}
+
+impl Order {
+    pub(super) fn wanted(&self, from: Minute) -> Wanted<'_> {
+        self.ask.wanted(self.earliest.max(from), self.latest)
+    }
+
+    /// Moves the order along its table.
+    fn become_state(&mut self, state: OrderState, at: &Stamp) {
+        assert!(self.state.may_become().contains(&state), "an order's edges are in its table");
+        self.state = state;
+        self.changed_at = at.at;
+    }
+
+    /// The instant at which a resting order ends by itself: when its last start has passed, or its date.
+    pub(super) fn lapses_at(&self) -> Micros {
+        let last = self.latest.plus(1).micros();
+        match self.time_in_force {
+            TimeInForce::Gtd(date) => last.min(date.micros()),
+            TimeInForce::Ioc | TimeInForce::Gtc => last,
+        }
+    }
+}
+
+impl Ask {
+    pub(super) fn wanted(&self, earliest: Minute, latest: Minute) -> Wanted<'_> {
+        Wanted {
+            skus: &self.skus,
+            regions: &self.regions,
+            gpus: self.gpus,
+            min_gpus: self.min_gpus,
+            earliest,
+            latest,
+            minutes: self.minutes,
+            limit: self.limit,
+        }
+    }
+
+    /// The most the ask can cost; `None` without a limit.
+    fn most(&self) -> Option<Option<Money>> {
+        self.limit.map(|limit| limit.value(self.gpus, self.minutes))
+    }
+}
+
+pub(super) fn buyer(organization: &Organization) -> Buyer {
+    Buyer { org: organization.id, segment: organization.segment, country: organization.country }
+}
+
 impl Engine {
     pub(super) fn place_order(
         &mut self,
-        _at: &Stamp,
-        _ask: PlaceOrder,
-        _out: &mut Effects,
+        at: &Stamp,
+        place: PlaceOrder,
+        out: &mut Effects,
     ) -> Result<Answer, Refusal> {
-        todo!()
+        match place.kind.clone() {
+            OrderKind::Quote(quote) => self.take_quote(at, place, quote, out),
+            OrderKind::Ask { ask, time_in_force } => {
+                self.place_ask(at, place, ask, time_in_force, out)
+            }
+        }
+    }
+
+    fn place_ask(
+        &mut self,
+        at: &Stamp,
+        place: PlaceOrder,
+        ask: Ask,
+        time_in_force: TimeInForce,
+        out: &mut Effects,
+    ) -> Result<Answer, Refusal> {
+        let customer = self.parties.trading(at)?.organization;
+        check_reference(place.client_order_id.as_deref())?;
+        let (earliest, latest) = self.admit_ask(at, &ask)?;
+        check_time_in_force(at, time_in_force)?;
+        if ask.limit.is_none() {
+            return Err(Refusal::Invalid {
+                field: "limit_price_per_gpu_hour",
+                rule: "is required",
+            });
+        }
+        let mut order = Order {
+            id: place.id,
+            org: customer.id,
+            client_order_id: place.client_order_id,
+            ask,
+            earliest,
+            latest,
+            time_in_force,
+            quote: None,
+            state: OrderState::Open,
+            reason: None,
+            explanation: None,
+            contract: None,
+            filled_gpus: 0,
+            value: None,
+            average: None,
+            hold: Money::ZERO,
+            seq: at.seq,
+            created_at: at.at,
+            changed_at: at.at,
+        };
+        let wanted = order.wanted(earliest);
+        match matching::cheapest(&self.capacity, buyer(&customer), wanted, at.next_minute()) {
+            Ok(block) => {
+                let value = self.value_of(&block.draws, block.window);
+                let line = self.admits(customer.id, value)?;
+                if place.dry_run {
+                    order.fill_in(&block, value, at);
+                    order.contract = None;
+                    return Ok(Answer::Order { order, contract: None });
+                }
+                // From here the order must succeed: every question has been asked.
+                self.take(at, block.pool, &block.draws, Some(order.contract_id()), out);
+                self.hold(at, line, value, Some(order.contract_id()), out);
+                let contract = self.open_contract(at, &order, line, block, value, out);
+                Ok(self.filled(at, order, contract, true, out))
+            }
+            Err(shortage) if matches!(time_in_force, TimeInForce::Ioc) => {
+                Ok(self.unfilled(at, order, shortage, place.dry_run, out))
+            }
+            Err(shortage) => {
+                order.explanation = Some(shortage);
+                self.rest(at, order, place.dry_run, out)
+            }
+        }
+    }
+
+    /// An order that had to fill now and did not.
+    fn unfilled(
+        &mut self,
+        at: &Stamp,
+        mut order: Order,
+        shortage: Box<Shortage>,
+        dry_run: bool,
+        out: &mut Effects,
+    ) -> Answer {
+        let (state, kind) = if shortage.constraint.is_of_the_moment() {
+            (OrderState::Expired, EventKind::OrderExpired)
+        } else {
+            (OrderState::Rejected, EventKind::OrderRejected)
+        };
+        order.become_state(state, at);
+        order.reason = Some(shortage.constraint);
+        order.explanation = Some(shortage);
+        if !dry_run {
+            self.tell(at, order.org, kind, event_of(&order), None, out);
+            out.orders.born(order.id, order.clone());
+        }
+        Answer::Order { order, contract: None }
+    }
+
+    /// An order that waits for supply, its credit held at its limit.
+    fn rest(
+        &mut self,
+        at: &Stamp,
+        mut order: Order,
+        dry_run: bool,
+        out: &mut Effects,
+    ) -> Result<Answer, Refusal> {
+        if self.book.resting(order.org) >= limits::RESTING_PER_ORG_MAX {
+            return Err(Refusal::TooMany { kind: "order", most: limits::RESTING_PER_ORG_MAX });
+        }
+        let most = order.ask.most().flatten().expect("an order's limit was found to fit");
+        let line = self.admits(order.org, most)?;
+        order.hold = most;
+        if dry_run {
+            return Ok(Answer::Order { order, contract: None });
+        }
+        // From here the order must succeed: every question has been asked.
+        self.hold(at, line, most, None, out);
+        self.deadlines.set(order.lapses_at(), Due::OrderLapses(order.id));
+        self.tell(at, order.org, EventKind::OrderOpened, event_of(&order), None, out);
+        out.orders.born(order.id, order.clone());
+        self.book.add(order.clone());
+        Ok(Answer::Order { order, contract: None })
+    }
+
+    /// The facts of a fill: the order says so, both parties are told.
+    pub(super) fn filled(
+        &mut self,
+        at: &Stamp,
+        mut order: Order,
+        contract: Contract,
+        born: bool,
+        out: &mut Effects,
+    ) -> Answer {
+        let previous = (!born).then_some(order.state.as_str());
+        order.become_state(OrderState::Filled, at);
+        order.explanation = None;
+        order.contract = Some(contract.id);
+        order.filled_gpus = contract.gpus;
+        order.value = Some(contract.value);
+        order.average = Some(contract.average);
+        order.hold = Money::ZERO;
+        self.tell(at, order.org, EventKind::OrderFilled, event_of(&order), previous, out);
+        if born {
+            out.orders.born(order.id, order.clone());
+        } else {
+            out.orders.changed(order.id, order.clone());
+        }
+        Answer::Order { order, contract: Some(contract) }
     }
 
     pub(super) fn cancel_order(
         &mut self,
-        _at: &Stamp,
-        _id: OrderId,
-        _out: &mut Effects,
+        at: &Stamp,
+        id: OrderId,
+        out: &mut Effects,
     ) -> Result<Answer, Refusal> {
-        todo!()
+        let acting = self.parties.acting(at)?;
+        acting.needs(Right::Trade)?;
+        let own = self.book.get(id).is_some_and(|order| order.org == acting.organization.id);
+        if !own {
+            return Err(Refusal::NotFound { kind: "order" });
+        }
+        // From here it must succeed: every question has been asked.
+        let order = self.close_order(at, id, OrderState::Cancelled, Reason::Cancelled, out);
+        Ok(Answer::Order { order, contract: None })
     }
 
-    /// Supply appeared in a market: resting orders are tried again, a bounded number now, the rest by a sweep.
-    pub(super) fn retry(&mut self, _at: &Stamp, _sku: &SkuCode, _out: &mut Effects) {
-        todo!()
+    /// A resting order's time has passed.
+    pub(super) fn lapse_order(&mut self, at: &Stamp, id: OrderId, out: &mut Effects) {
+        self.close_order(at, id, OrderState::Expired, Reason::TimePassed, out);
+    }
+
+    fn close_order(
+        &mut self,
+        at: &Stamp,
+        id: OrderId,
+        state: OrderState,
+        reason: Reason,
+        out: &mut Effects,
+    ) -> Order {
+        let mut order = self.book.remove(id).expect("only a resting order is closed");
+        let line = self.credit.line_of(order.org).expect("a resting order holds on a line");
+        self.deadlines.clear(order.lapses_at(), Due::OrderLapses(id));
+        self.release_hold(at, line, order.hold, None, out);
+        let previous = order.state.as_str();
+        order.become_state(state, at);
+        order.reason = Some(reason);
+        order.hold = Money::ZERO;
+        let kind = match state {
+            OrderState::Cancelled => EventKind::OrderCancelled,
+            _ => EventKind::OrderExpired,
+        };
+        self.tell(at, order.org, kind, event_of(&order), Some(previous), out);
+        out.orders.changed(id, order.clone());
+        order
+    }
+
+    /// Supply appeared in a market: the first resting orders are tried again now, the rest by a sweep.
+    pub(super) fn retry(&mut self, at: &Stamp, sku: &SkuCode, out: &mut Effects) {
+        let (ids, more) = self.book.first(sku, limits::RETRIES_PER_EVENT);
+        self.retry_these(at, sku, &ids, more, out);
+    }
+
+    /// The sweep of a market goes on where the last look at it ended.
+    pub(super) fn sweep(&mut self, at: &Stamp, sku: &SkuCode, out: &mut Effects) {
+        let (ids, more) = self.book.further(sku, limits::RETRIES_PER_EVENT);
+        self.retry_these(at, sku, &ids, more, out);
+    }
+
+    fn retry_these(
+        &mut self,
+        at: &Stamp,
+        sku: &SkuCode,
+        ids: &[OrderId],
+        more: bool,
+        out: &mut Effects,
+    ) {
+        for id in ids {
+            self.retry_one(at, *id, out);
+        }
+        if more {
+            self.deadlines.set_sweep(at.at, sku.clone());
+        }
+    }
+
+    /// Fills a resting order if that can be done now; leaves it as it is if not.
+    fn retry_one(&mut self, at: &Stamp, id: OrderId, out: &mut Effects) {
+        let Some(order) = self.book.get(id) else { return };
+        let Some(customer) = self.parties.active_customer(order.org) else { return };
+        let Some(line) = self.credit.trading_line(order.org) else { return };
+        let slot = self.catalogue.slot_of(&order.ask.skus);
+        let wanted = order.wanted(at.next_minute().ceil_to(slot));
+        if wanted.earliest > wanted.latest {
+            return;
+        }
+        let found = matching::fill(&self.capacity, buyer(customer), wanted, at.next_minute());
+        let Some(block) = found else { return };
+        let value = self.value_of(&block.draws, block.window);
+        let order = self.book.remove(id).expect("it was there a moment ago");
+        self.deadlines.clear(order.lapses_at(), Due::OrderLapses(id));
+        // The credit is held already, at the limit; what the fill does not need goes back.
+        let excess = order.hold.checked_sub(value).expect("a fill never costs more than the limit");
+        self.release_hold(at, line, excess, Some(order.contract_id()), out);
+        self.take(at, block.pool, &block.draws, Some(order.contract_id()), out);
+        let contract = self.open_contract(at, &order, line, block, value, out);
+        self.filled(at, order, contract, false, out);
+    }
+}
+
+impl Order {
+    /// The contract that this order makes when it fills.
+    pub(super) fn contract_id(&self) -> ContractId {
+        ContractId::new(self.id.uuid())
+    }
+
+    /// What a dry run shows: the order as it would be filled.
+    fn fill_in(&mut self, block: &Block, value: Money, at: &Stamp) {
+        self.become_state(OrderState::Filled, at);
+        self.filled_gpus = block.gpus;
+        self.value = Some(value);
+        self.average = block.worth.average(block.gpus, block.window.minutes());
+    }
+}
+
+pub(super) fn event_of(order: &Order) -> EventData {
+    EventData::Order {
+        id: order.id,
+        state: order.state,
+        reason: order.reason,
+        filled_gpus: order.filled_gpus,
+        contract: order.contract,
+    }
+}
+
+pub(super) fn check_reference(reference: Option<&str>) -> Result<(), Refusal> {
+    match reference {
+        Some(text) if text.is_empty() || text.len() > limits::REFERENCE_LENGTH_MAX => {
+            Err(Refusal::Invalid { field: "client_order_id", rule: "is 1 to 128 characters long" })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_time_in_force(at: &Stamp, time_in_force: TimeInForce) -> Result<(), Refusal> {
+    match time_in_force {
+        TimeInForce::Gtd(date) if date.micros() <= at.at => {
+            let next = at.next_minute();
+            Err(Refusal::InThePast { field: "good_till", given: date, next })
+        }
+        TimeInForce::Gtd(date) if date.count() > limits::MINUTE_MAX => Err(Refusal::TooFar {
+            field: "good_till",
+            given: date,
+            latest: Minute::new(limits::MINUTE_MAX),
+        }),
+        _ => Ok(()),
     }
 }

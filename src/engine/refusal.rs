@@ -79,6 +79,18 @@ pub enum Refusal {
         given: Minute,
         next: Minute,
     },
+    /// A time lies later than the market looks.
+    TooFar {
+        field: &'static str,
+        given: Minute,
+        latest: Minute,
+    },
+    /// A price is zero or above what anybody asks.
+    PriceOutOfBounds {
+        field: &'static str,
+        most: Price,
+        given: Price,
+    },
     /// A duration is not a whole number of slots.
     OffSlotDuration {
         field: &'static str,
@@ -191,6 +203,8 @@ impl Refusal {
             Refusal::OffTick { .. } => "off_tick",
             Refusal::OffSlot { .. } => "off_slot",
             Refusal::InThePast { .. } => "in_the_past",
+            Refusal::TooFar { .. } => "too_far",
+            Refusal::PriceOutOfBounds { .. } => "price_out_of_bounds",
             Refusal::OffSlotDuration { .. } => "off_slot_duration",
             Refusal::Overflow { .. } => "overflow",
             Refusal::PowerExceeded { .. } => "power_exceeded",

@@ -2,18 +2,21 @@
 //! what is in the database rebuilds the same engine.
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use super::capacity::{Factory, Pool};
-use super::catalogue::{Region, Sku};
-use super::contract::Contract;
-use super::credit::{Application, Line};
-use super::ledger::{AccountKey, Balance};
+use super::catalogue::{Catalogue, Region, Sku};
+use super::contract::{Contract, ContractState};
+use super::credit::{Application, Credit, Line};
+use super::deadline::Due;
+use super::event::Heads;
+use super::ledger::{AccountKey, Balance, Ledger};
 use super::listing::Listing;
 use super::order::Order;
-use super::party::{ApiKey, Organization, Session, User};
-use super::program::Program;
+use super::party::{ApiKey, Organization, Parties, Session, User};
+use super::program::{Program, Programs};
 use super::quote::Quote;
-use super::remember::Kept;
+use super::remember::{Kept, Memory};
 use super::{Engine, Settings};
 use crate::model::Micros;
 use crate::model::id::OrgId;
@@ -49,23 +52,172 @@ pub struct Snapshot {
     pub contracts: Vec<Contract>,
     pub accounts: Vec<(AccountKey, Balance)>,
     pub event_heads: Vec<(OrgId, u64)>,
-    /// Not yet forgotten, oldest first.
+    /// Not expired at `now`, oldest first.
     pub kept: Vec<Kept>,
 }
 
 impl Engine {
     /// Everything that can still change, each list in key order.
     pub fn snapshot(&self) -> Snapshot {
-        todo!()
+        Snapshot {
+            now: self.now,
+            seq: self.seq,
+            last_entry: self.ledger.last_entry(),
+            organizations: self.parties.organizations().map(|it| it.as_ref().clone()).collect(),
+            users: self.parties.users().map(|it| it.as_ref().clone()).collect(),
+            sessions: self.parties.sessions().cloned().collect(),
+            keys: self.parties.keys().map(|it| it.as_ref().clone()).collect(),
+            skus: self.catalogue.skus().map(|it| it.as_ref().clone()).collect(),
+            regions: self.catalogue.regions().map(|it| it.as_ref().clone()).collect(),
+            programs: self.programs.programs().cloned().collect(),
+            factories: self.capacity.factories().cloned().collect(),
+            pools: self.capacity.pools().cloned().collect(),
+            listings: self.capacity.listings().cloned().collect(),
+            applications: self.credit.applications().cloned().collect(),
+            lines: self.credit.lines().cloned().collect(),
+            quotes: self.quotes.open.values().cloned().collect(),
+            orders: self.book.orders().cloned().collect(),
+            contracts: self.contracts.live.values().cloned().collect(),
+            accounts: self.ledger.accounts().collect(),
+            event_heads: self.events.last.iter().map(|(org, no)| (*org, *no)).collect(),
+            kept: self.memory.kept(self.now).collect(),
+        }
     }
 
     /// The engine that these facts describe. Schedules, queues and deadlines are derived anew.
-    pub fn restore(_settings: Settings, _snapshot: Snapshot) -> Engine {
-        todo!()
+    pub fn restore(settings: Settings, snapshot: Snapshot) -> Engine {
+        let Snapshot {
+            now,
+            seq,
+            last_entry,
+            organizations,
+            users,
+            sessions,
+            keys,
+            skus,
+            regions,
+            programs,
+            factories,
+            pools,
+            listings,
+            applications,
+            lines,
+            quotes,
+            orders,
+            contracts,
+            accounts,
+            event_heads,
+            kept,
+        } = snapshot;
+        let mut engine = Engine::new(settings);
+        engine.now = now;
+        engine.seq = seq;
+        engine.parties = Parties::from_parts(organizations, users, sessions, keys);
+        engine.catalogue = Catalogue::from_parts(skus, regions);
+        engine.programs = Programs::from_parts(programs);
+        engine.credit = Credit::from_parts(applications, lines);
+        engine.ledger = Ledger::from_parts(accounts, last_entry);
+        engine.memory = Memory::from_kept(kept);
+        engine.events = Heads { last: event_heads.into_iter().collect() };
+        engine.restore_capacity(factories, pools, listings);
+        for quote in quotes {
+            engine.capacity.retake(quote.block.pool, &quote.block.draws);
+            engine.quotes.open.insert(quote.id, quote);
+        }
+        for mut contract in contracts {
+            for frozen in &mut contract.terms.programs {
+                *frozen = engine.programs.share(frozen);
+            }
+            engine.capacity.retake(contract.pool, &contract.allocations);
+            engine.contracts.live.insert(contract.id, contract);
+        }
+        for order in orders {
+            engine.book.add(order);
+        }
+        engine.deadlines.due = engine.derived_deadlines();
+        let markets: Vec<_> = engine.book.markets().cloned().collect();
+        for sku in markets {
+            engine.deadlines.set_sweep(now, sku);
+        }
+        engine
+    }
+
+    fn restore_capacity(
+        &mut self,
+        factories: Vec<Factory>,
+        pools: Vec<Pool>,
+        listings: Vec<Listing>,
+    ) {
+        for factory in factories {
+            self.capacity.add_factory(factory);
+        }
+        for pool in pools {
+            let sku = self.catalogue.sku(&pool.sku).expect("a pool's SKU exists");
+            let region = self.catalogue.region(&pool.region).expect("a pool's region exists");
+            let (sku, country) = (sku.clone(), region.country);
+            self.capacity.add_pool(pool, sku, country);
+        }
+        for listing in listings {
+            self.capacity.add_offer(listing);
+        }
+    }
+
+    /// The deadlines that follow from the facts, without sweeps.
+    pub(super) fn derived_deadlines(&self) -> std::collections::BTreeSet<(Micros, Due)> {
+        let sessions = self
+            .parties
+            .sessions()
+            .map(|session| (session.expires_at, Due::SessionEnds(session.id)));
+        let listings = self
+            .capacity
+            .listings()
+            .map(|listing| (listing.window.end().micros(), Due::ListingEnds(listing.id)));
+        let lines = self.credit.lines().filter_map(Line::deadline);
+        let quotes = self.quotes.open.values().map(|quote| {
+            let expires_at = quote.expires_at.expect("an open quote is firm");
+            (expires_at, Due::QuoteLapses(quote.id))
+        });
+        let orders =
+            self.book.orders().map(|order| (order.lapses_at(), Due::OrderLapses(order.id)));
+        let starts = self
+            .contracts
+            .iter()
+            .filter(|contract| contract.state == ContractState::Scheduled)
+            .map(|contract| (contract.window.start().micros(), Due::ContractStarts(contract.id)));
+        let ends = self
+            .contracts
+            .iter()
+            .map(|contract| (contract.window.end().micros(), Due::ContractEnds(contract.id)));
+        sessions
+            .chain(listings)
+            .chain(lines)
+            .chain(quotes)
+            .chain(orders)
+            .chain(starts)
+            .chain(ends)
+            .collect()
     }
 
     /// SHA-256 over the snapshot and over everything derived from it, in hexadecimal.
     pub fn digest(&self) -> String {
-        todo!()
+        let deadlines: Vec<_> = self.deadlines.facts().collect();
+        let whole = (self.snapshot(), deadlines, self.capacity.digest_view(self.now.minute()));
+        let mut hash = Hasher(Sha256::new());
+        serde_json::to_writer(&mut hash, &whole).expect("plain values are written without fail");
+        hash.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// A writer that keeps only the digest of what was written.
+struct Hasher(Sha256);
+
+impl std::io::Write for Hasher {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }

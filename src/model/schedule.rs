@@ -178,7 +178,7 @@ impl Schedule {
     /// Forgets what lies before `instant`; the count at and after it stays.
     pub fn forget_before(&mut self, instant: Minute) {
         let in_force = self.steps.partition_point(|step| step.from <= instant);
-        if in_force > 1 {
+        if in_force > 0 {
             self.steps.drain(..in_force - 1);
             self.steps[0].from = instant;
             self.merge_at(0);

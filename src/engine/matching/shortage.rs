@@ -23,7 +23,10 @@ struct Survey {
 /// Explains a search that found nothing.
 pub(super) fn explain(asked: &Search<'_>) -> Shortage {
     let asked = Search { pools_max: limits::EXPLAINED_POOLS_MAX, ..*asked };
-    let survey = survey(&asked);
+    let mut survey = survey(&asked);
+    if survey.furthest == Reason::NoListing && is_sold_out(&asked) {
+        survey.furthest = Reason::Capacity;
+    }
     let mut shortage = Shortage {
         constraint: survey.furthest,
         free_gpus: None,
@@ -88,6 +91,15 @@ fn yards<'a>(asked: &Search<'a>) -> impl Iterator<Item = &'a Yard> {
         .flatten()
         .map(move |(_, _, index)| &asked.capacity.yards[*index])
         .filter(move |yard| asked.accepts_region(&yard.pool.region))
+}
+
+/// Whether there are listings of the accepted SKUs and regions, all of them sold out.
+fn is_sold_out(asked: &Search<'_>) -> bool {
+    asked.capacity.yards.iter().any(|yard| {
+        let is_accepted =
+            asked.skus.contains(&yard.pool.sku) && asked.accepts_region(&yard.pool.region);
+        is_accepted && !yard.offers.is_empty()
+    })
 }
 
 fn survey(asked: &Search<'_>) -> Survey {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{ApiKey, Organization, Session, User, UserState};
+use super::{ApiKey, Organization, OrganizationState, Session, User, UserState};
 use crate::engine::effect::{Change, Effects};
 use crate::model::id::{KeyId, OrgId, SessionId, UserId};
 
@@ -55,6 +55,12 @@ impl Parties {
 
     pub fn organization(&self, id: OrgId) -> Option<&Arc<Organization>> {
         self.organizations.get(&id)
+    }
+
+    /// A customer that may trade now: what rests for others waits.
+    pub(in crate::engine) fn active_customer(&self, org: OrgId) -> Option<&Organization> {
+        let is_active = |it: &&Organization| it.state == OrganizationState::Active;
+        self.organization(org).map(AsRef::as_ref).filter(is_active)
     }
 
     /// The one operator, once founded.

@@ -1,6 +1,8 @@
-//! The engine's tests: tables in a small language, the naive oracle, random histories.
+//! The engine's tests: tables in a small language, the naive oracle, the rules of trading, random histories.
 
 mod credit;
 mod guarantee;
-mod matching;
+mod history;
 mod naive;
+mod script;
+mod trading;

@@ -1,0 +1,182 @@
+//! What a block charges the customer, and who gets which part of it.
+//!
+//! A charge is a sum of runs. A run is the time of one program under one share; it is floored once on its
+//! running total and split by Webster on that total, so any way of cutting time adds up to the same.
+
+use std::sync::Arc;
+
+use super::Engine;
+use super::contract::{Contract, Terms};
+use super::matching::Draw;
+use super::program::FrozenProgram;
+use super::split::webster;
+use crate::model::id::{OrgId, ProgramId};
+use crate::model::{BasisPoints, Minute, Money, Window, Worth};
+
+/// The whole, in basis points.
+const WHOLE: BasisPoints = 10_000;
+
+/// Contract months are never shorter: a window up to this long lies in its first month.
+const SHORTEST_MONTH_MINUTES: i64 = 28 * 24 * 60;
+
+/// The parties' parts of an amount. They sum exactly to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Parts {
+    pub provider: Money,
+    pub vendor: Money,
+    pub platform: Money,
+}
+
+/// One run of a contract: a program (or none), the time under one share of it, the weights of the split.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    pub program: Option<ProgramId>,
+    pub vendor: Option<OrgId>,
+    pub window: Window,
+    /// Worth delivered within the run's window up to the asked instant.
+    pub worth: Worth,
+    pub vendor_share: BasisPoints,
+    pub platform_fee: BasisPoints,
+}
+
+impl Run {
+    /// What the customer is charged for the run.
+    pub fn value(&self) -> Money {
+        self.worth.floor().expect("a contract's value was found to fit when it was made")
+    }
+
+    /// The parties' parts of it.
+    pub fn parts(&self) -> Parts {
+        let provider_share = WHOLE - self.vendor_share - self.platform_fee;
+        let [provider, vendor, platform] =
+            webster(self.value(), [provider_share, self.vendor_share, self.platform_fee]);
+        Parts { provider, vendor, platform }
+    }
+}
+
+/// The runs of `draws` that begin with `window`, counted up to `to`.
+pub fn runs(
+    draws: &[Draw],
+    window: Window,
+    to: Minute,
+    platform_fee: BasisPoints,
+    programs: &[Arc<FrozenProgram>],
+) -> Vec<Run> {
+    let mut runs = Vec::new();
+    let unsupported = worth_within(draws, None, window, to);
+    if draws.iter().any(|draw| draw.program.is_none()) {
+        let worth = unsupported;
+        runs.push(Run {
+            program: None,
+            vendor: None,
+            window,
+            worth,
+            vendor_share: 0,
+            platform_fee,
+        });
+    }
+    for frozen in programs {
+        for (segment, vendor_share) in segments(window, frozen) {
+            let program = Some(frozen.program);
+            let worth = worth_within(draws, program, segment, to);
+            let vendor = Some(frozen.vendor);
+            runs.push(Run { program, vendor, window: segment, worth, vendor_share, platform_fee });
+        }
+    }
+    runs
+}
+
+/// The worth of the draws under `program` within `window`, up to `to`.
+fn worth_within(draws: &[Draw], program: Option<ProgramId>, window: Window, to: Minute) -> Worth {
+    let Some(counted) = Window::new(window.start(), window.end().min(to)) else {
+        return Worth::ZERO;
+    };
+    draws
+        .iter()
+        .filter(|draw| draw.program == program)
+        .filter_map(|draw| Some((draw, draw.window.overlap(counted)?)))
+        .fold(Worth::ZERO, |sum, (draw, time)| {
+            sum.plus(draw.price.worth(draw.gpus, time.minutes()))
+        })
+}
+
+/// The stretches of `window` under one vendor share each, by contract month.
+fn segments(window: Window, frozen: &FrozenProgram) -> Vec<(Window, BasisPoints)> {
+    let steps = &frozen.terms.shares;
+    if window.minutes() <= SHORTEST_MONTH_MINUTES || steps.len() == 1 {
+        return vec![(window, frozen.terms.vendor_share(1))];
+    }
+    let mut segments = Vec::new();
+    for (place, step) in steps.iter().enumerate() {
+        let start = month_start(window.start(), step.from_month);
+        let next = steps.get(place + 1).map(|next| month_start(window.start(), next.from_month));
+        let end = next.map_or(window.end(), |next| next.min(window.end()));
+        if let Some(segment) = Window::new(start, end) {
+            segments.push((segment, step.vendor_share));
+        }
+    }
+    segments
+}
+
+/// When contract month `month` begins: the day and time of the start, so many calendar months later
+/// (the last day of a month where that day does not exist).
+pub fn month_start(start: Minute, month: u32) -> Minute {
+    let begin = jiff::Timestamp::from_microsecond(start.micros().count())
+        .expect("the market's times are within the calendar")
+        .to_zoned(jiff::tz::TimeZone::UTC);
+    let months = i64::from(month.saturating_sub(1));
+    match begin.checked_add(jiff::Span::new().months(months.min(12_000))) {
+        Ok(later) => Minute::new(later.timestamp().as_second().div_euclid(60)),
+        Err(_) => Minute::new(crate::model::limits::MINUTE_MAX),
+    }
+}
+
+impl Contract {
+    /// The contract's runs, counted up to `to`.
+    pub fn runs(&self, to: Minute) -> Vec<Run> {
+        let Terms { platform_fee, programs, .. } = &self.terms;
+        runs(&self.allocations, self.window, to, *platform_fee, programs)
+    }
+
+    /// What is charged for delivery up to `to`, and the parties' parts of it.
+    pub fn charge(&self, to: Minute) -> (Money, Parts) {
+        total(&self.runs(to))
+    }
+}
+
+/// The sum of runs: the charge and its parts.
+pub fn total(runs: &[Run]) -> (Money, Parts) {
+    let add = |left: Money, right: Money| {
+        left.checked_add(right).expect("a contract's value was found to fit when it was made")
+    };
+    runs.iter().fold((Money::ZERO, Parts::default()), |(value, sum), run| {
+        let parts = run.parts();
+        let sum = Parts {
+            provider: add(sum.provider, parts.provider),
+            vendor: add(sum.vendor, parts.vendor),
+            platform: add(sum.platform, parts.platform),
+        };
+        (add(value, run.value()), sum)
+    })
+}
+
+impl Engine {
+    /// The programs that `draws` are supported under, in their versions of now.
+    pub(super) fn programs_of(&self, draws: &[Draw]) -> Vec<Arc<FrozenProgram>> {
+        let mut ids: Vec<ProgramId> = draws.iter().filter_map(|draw| draw.program).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let frozen = |id| self.programs.frozen(id).expect("a listing's program exists");
+        ids.into_iter().map(frozen).collect()
+    }
+
+    /// What a block will be charged when it is made a contract now.
+    pub(super) fn value_of(&self, draws: &[Draw], window: Window) -> Money {
+        let programs = self.programs_of(draws);
+        let fee = self.settings.platform_fee;
+        let runs = runs(draws, window, window.end(), fee, &programs);
+        runs.iter().fold(Money::ZERO, |sum, run| {
+            sum.checked_add(run.value()).expect("the sum of floors is at most the floored sum")
+        })
+    }
+}
