@@ -153,9 +153,8 @@ impl Engine {
         }
         for pool in pools {
             let sku = self.catalogue.sku(&pool.sku).expect("a pool's SKU exists");
-            let region = self.catalogue.region(&pool.region).expect("a pool's region exists");
-            let (sku, country) = (sku.clone(), region.country);
-            self.capacity.add_pool(pool, sku, country);
+            let sku = sku.clone();
+            self.capacity.add_pool(pool, sku);
         }
         for listing in listings {
             self.capacity.add_offer(listing);

@@ -3,6 +3,7 @@
 mod credit;
 mod guarantee;
 mod history;
+mod matching;
 mod naive;
 mod script;
 mod trading;
