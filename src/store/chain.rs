@@ -1,78 +1,148 @@
-//! The audit chain: what a commit's hash is made of. Knows audit records; knows no database.
+//! The audit chain: every commit's hash covers the one before it and the audit records written with it,
+//! so nothing that was recorded can be changed, removed or slipped in without breaking all that follow.
 
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 use super::AuditRecord;
+use super::read::AuditRow;
 use crate::engine::Actor;
 
-/// SHA-256 over the previous commit's hash, this commit's number and `seq`, and its audit records
-/// in order. Every field has a fixed length or carries its length, so no two contents hash alike.
-pub fn link(previous: &[u8; 32], number: u64, seq: u64, audit: &[AuditRecord]) -> [u8; 32] {
+/// One audit record's fields, wherever they come from.
+struct Sheet<'a> {
+    seq: u64,
+    at: i64,
+    actor: &'a Actor,
+    request: &'a [u8; 16],
+    verb: &'a str,
+    what: &'a str,
+    changes: Option<&'a str>,
+}
+
+/// The hash of commit `number`: SHA-256 over the previous commit's hash, the number, the engine's `seq`
+/// after it, and the records in canonical bytes (numbers big-endian, texts with their length before them).
+pub fn link(prev: &[u8; 32], number: u64, seq: u64, records: &[AuditRecord]) -> [u8; 32] {
+    let sheets = records.iter().map(|record| {
+        let AuditRecord { seq, at, actor, request, verb, what, changes } = record;
+        Sheet {
+            seq: *seq,
+            at: at.count(),
+            actor,
+            request: request.as_bytes(),
+            verb,
+            what,
+            changes: changes.as_deref(),
+        }
+    });
+    digest(prev, number, seq, sheets)
+}
+
+/// As [`link`], over records as they were read back.
+pub fn link_read(prev: &[u8; 32], number: u64, seq: u64, rows: &[AuditRow]) -> [u8; 32] {
+    let sheets = rows.iter().map(|row| {
+        let AuditRow { seq, commit: _, at, actor, request, verb, what, changes } = row;
+        Sheet {
+            seq: *seq,
+            at: at.count(),
+            actor,
+            request: request.as_bytes(),
+            verb,
+            what,
+            changes: changes.as_deref(),
+        }
+    });
+    digest(prev, number, seq, sheets)
+}
+
+fn digest<'a>(
+    prev: &[u8; 32],
+    number: u64,
+    seq: u64,
+    sheets: impl ExactSizeIterator<Item = Sheet<'a>>,
+) -> [u8; 32] {
     let mut hash = Sha256::new();
-    hash.update(previous);
+    hash.update(prev);
     hash.update(number.to_be_bytes());
     hash.update(seq.to_be_bytes());
-    for record in audit {
-        let AuditRecord { seq, at, actor, request, verb, what, changes } = record;
-        hash.update(seq.to_be_bytes());
-        hash.update(at.count().to_be_bytes());
-        let (kind, id) = match actor {
-            Actor::System => (0_u8, Uuid::nil()),
-            Actor::Anonymous => (1, Uuid::nil()),
-            Actor::User(user) => (2, user.uuid()),
-            Actor::Key(key) => (3, key.uuid()),
-        };
-        hash.update([kind]);
-        hash.update(id.as_bytes());
-        hash.update(request.as_bytes());
-        text(&mut hash, verb);
-        text(&mut hash, what);
-        hash.update([u8::from(changes.is_some())]);
-        text(&mut hash, changes.as_deref().unwrap_or_default());
+    hash.update(length(sheets.len()));
+    for sheet in sheets {
+        hash.update(sheet.seq.to_be_bytes());
+        hash.update(sheet.at.to_be_bytes());
+        match sheet.actor {
+            Actor::System => hash.update([0]),
+            Actor::Anonymous => hash.update([1]),
+            Actor::User(user) => {
+                hash.update([2]);
+                hash.update(user.uuid().as_bytes());
+            }
+            Actor::Key(key) => {
+                hash.update([3]);
+                hash.update(key.uuid().as_bytes());
+            }
+        }
+        hash.update(sheet.request);
+        text(&mut hash, sheet.verb);
+        text(&mut hash, sheet.what);
+        match sheet.changes {
+            None => hash.update([0]),
+            Some(changes) => {
+                hash.update([1]);
+                text(&mut hash, changes);
+            }
+        }
     }
     hash.finalize().into()
 }
 
 fn text(hash: &mut Sha256, text: &str) {
-    let length = u64::try_from(text.len()).expect("a text in memory has a 64-bit length");
-    hash.update(length.to_be_bytes());
+    hash.update(length(text.len()));
     hash.update(text.as_bytes());
+}
+
+fn length(bytes: usize) -> [u8; 8] {
+    u64::try_from(bytes).expect("lengths fit into 64 bits").to_be_bytes()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::Micros;
+    use crate::model::id::UserId;
+    use uuid::Uuid;
 
-    fn record() -> AuditRecord {
+    fn record(what: &str, changes: Option<&str>) -> AuditRecord {
         AuditRecord {
             seq: 7,
             at: Micros::new(1),
-            actor: Actor::System,
-            request: Uuid::nil(),
+            actor: Actor::User(UserId::new(Uuid::from_u128(5))),
+            request: Uuid::from_u128(6),
             verb: "tick",
-            what: "{}".to_owned(),
-            changes: None,
+            what: what.to_owned(),
+            changes: changes.map(str::to_owned),
         }
     }
 
     #[test]
-    fn every_field_counts() {
-        let hash = link(&[0; 32], 1, 7, &[record()]);
+    fn every_field_moves_the_hash_and_nothing_runs_into_its_neighbour() {
+        let start = [0; 32];
+        let plain = link(&start, 1, 7, &[record("ab", Some("c"))]);
         let others = [
-            link(&[1; 32], 1, 7, &[record()]),
-            link(&[0; 32], 2, 7, &[record()]),
-            link(&[0; 32], 1, 8, &[record()]),
-            link(&[0; 32], 1, 7, &[]),
-            link(&[0; 32], 1, 7, &[AuditRecord { seq: 8, ..record() }]),
-            link(&[0; 32], 1, 7, &[AuditRecord { at: Micros::new(2), ..record() }]),
-            link(&[0; 32], 1, 7, &[AuditRecord { actor: Actor::Anonymous, ..record() }]),
-            link(&[0; 32], 1, 7, &[AuditRecord { request: Uuid::max(), ..record() }]),
-            link(&[0; 32], 1, 7, &[AuditRecord { verb: "tic", what: "k{}".into(), ..record() }]),
-            link(&[0; 32], 1, 7, &[AuditRecord { changes: Some(String::new()), ..record() }]),
+            link(&[1; 32], 1, 7, &[record("ab", Some("c"))]),
+            link(&start, 2, 7, &[record("ab", Some("c"))]),
+            link(&start, 1, 8, &[record("ab", Some("c"))]),
+            link(&start, 1, 7, &[record("a", Some("bc"))]),
+            link(&start, 1, 7, &[record("abc", Some(""))]),
+            link(&start, 1, 7, &[record("ab", None)]),
+            link(&start, 1, 7, &[AuditRecord { seq: 8, ..record("ab", Some("c")) }]),
+            link(&start, 1, 7, &[AuditRecord { at: Micros::new(2), ..record("ab", Some("c")) }]),
+            link(&start, 1, 7, &[AuditRecord { actor: Actor::System, ..record("ab", Some("c")) }]),
+            link(&start, 1, 7, &[AuditRecord { verb: "tock", ..record("ab", Some("c")) }]),
+            link(&start, 1, 7, &[AuditRecord { request: Uuid::nil(), ..record("ab", Some("c")) }]),
+            link(&start, 1, 7, &[record("ab", Some("c")), record("ab", Some("c"))]),
+            link(&start, 1, 7, &[]),
         ];
-        assert!(others.iter().all(|other| *other != hash));
-        assert_eq!(hash, link(&[0; 32], 1, 7, &[record()]));
+        for (place, other) in others.iter().enumerate() {
+            assert_ne!(*other, plain, "variation {place}");
+            assert!(!others[..place].contains(other), "variation {place}");
+        }
     }
 }

@@ -1,8 +1,26 @@
 //! Floor 2, the memory: the only room that knows diesel. Writes whole batches of facts, loads the engine's
 //! snapshot, reads pages for GET. Knows no rule of the market; never adds money.
+//!
+//! Two databases, one code: SQLite (in the process, the default) and PostgreSQL (for production). A table's
+//! columns are declared once (`rows`), a query is written once (`link`), the schemas are twins
+//! (`migrations/`); only `write` has two ways.
 
 pub mod chain;
+pub mod check;
+mod link;
+mod load;
+mod postgres;
 pub mod read;
+mod rows;
+mod schema;
+mod sqlite;
+mod write;
+
+pub use check::check;
+pub use read::Reader;
+pub use write::Writer;
+
+use std::path::PathBuf;
 
 use crate::engine::effect::Effects;
 use crate::engine::snapshot::Snapshot;
@@ -13,12 +31,18 @@ use uuid::Uuid;
 /// Our machinery failed: nothing is known to have happened.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
+    /// The database's address cannot be used. The sentence does not repeat it: it may hold a password.
+    #[error("DATABASE_URL: {0}")]
+    Address(String),
     /// The database refused or could not be reached.
     #[error("the database failed: {0}")]
     Database(String),
     /// Another process has written, or the lock is lost: this one may not write any more.
     #[error("another writer owns this database")]
     Deposed,
+    /// A newer program has changed the schema; it names the first change that this one does not know.
+    #[error("the database belongs to a newer version of this program (its schema has {0})")]
+    Newer(String),
     /// What the database holds is not what this program wrote.
     #[error("the database holds what cannot be read: {0}")]
     Corrupt(String),
@@ -61,7 +85,7 @@ pub struct Batch {
     pub audit: Vec<AuditRecord>,
     /// For each of `effects.kept`, in the same order.
     pub answers: Vec<KeptAnswer>,
-    /// SHA-256 over the previous commit's hash and this batch's audit records.
+    /// [`chain::link`] over the previous commit's hash and this batch's audit records.
     pub hash: [u8; 32],
 }
 
@@ -87,4 +111,47 @@ pub trait Durable: Send {
     /// # Errors
     /// When the database cannot be reached or read.
     fn load(&mut self) -> Result<Loaded, Fault>;
+}
+
+/// Where the database is. Its debug form shows no password.
+#[derive(Debug, Clone)]
+enum Place {
+    Sqlite(PathBuf),
+    Postgres(Box<postgres::Address>),
+}
+
+impl Place {
+    fn read(url: &str) -> Result<Self, Fault> {
+        if url.starts_with("sqlite:") {
+            Ok(Place::Sqlite(sqlite::path(url)?))
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Ok(Place::Postgres(Box::new(postgres::Address::read(url)?)))
+        } else {
+            let sentence = "it starts with sqlite:// or postgres://";
+            Err(Fault::Address(sentence.to_owned()))
+        }
+    }
+}
+
+/// Opens a database for writing: `sqlite://path` (made when it is not there) or
+/// `postgres://user:password@host/database`. Takes the writer's lock, brings the schema up to date, and
+/// makes a pool of read connections beside it. Blocking: not to be called from async code.
+///
+/// # Errors
+/// A sentence for the person who started the server: a bad address, a server that does not answer or
+/// refuses, [`Fault::Deposed`] when another process writes here, [`Fault::Newer`] for a newer schema.
+pub fn open(url: &str) -> Result<(Writer, Reader), Fault> {
+    let place = Place::read(url)?;
+    let writer = Writer::open(place.clone())?;
+    Ok((writer, Reader::of(place)))
+}
+
+/// Opens a database to look at it only, beside whoever writes.
+///
+/// # Errors
+/// As [`open`], and when there is no database yet.
+pub fn open_to_read(url: &str) -> Result<Reader, Fault> {
+    let reader = Reader::of(Place::read(url)?);
+    reader.test()?;
+    Ok(reader)
 }

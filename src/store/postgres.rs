@@ -1,0 +1,268 @@
+//! PostgreSQL: addresses, TLS, a connection with its own little runtime, the writer's lock, migrations.
+//!
+//! `sslmode` in the address means what it means to libpq: `disable` (never), `prefer` (the default: when
+//! the server offers it), `require` (always; keeps listeners out, does not prove who the server is) and
+//! `verify-full` (always, and the certificate must be for this host and from a known authority: the
+//! system's, or those in the file named by `SSL_CERT_FILE`). `verify-ca` is taken as `verify-full`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use diesel::migration::{Migration, MigrationSource};
+use diesel::pg::Pg;
+use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::error::SqlState;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::Fault;
+use super::link::fault;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+/// The key of the one advisory lock that makes a connection the writer: the letters `headroom`.
+const WRITER_LOCK: i64 = i64::from_be_bytes(*b"headroom");
+
+/// How long a connection may take to come about.
+const CONNECT_SECS: u64 = 10;
+
+/// How long a new writer waits for the old one's session to be gone. After a fault the server may still
+/// be busy with the last commit; only when its session ends is it decided, and the lock free.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+/// Where a PostgreSQL database is, and how to speak to it. Its debug form shows no password.
+#[derive(Debug, Clone)]
+pub struct Address {
+    config: tokio_postgres::Config,
+    verify: bool,
+}
+
+/// A connection and the runtime that drives it. The runtime only runs while somebody waits here, on the
+/// waiting thread, so that no other thread is involved.
+pub struct Link {
+    connection: AsyncPgConnection,
+    /// Taken only when the link is dropped.
+    runtime: Option<Runtime>,
+}
+
+impl Address {
+    /// Reads `postgres://user:password@host:port/database?sslmode=...`.
+    ///
+    /// # Errors
+    /// A sentence that does not repeat the address, since it may hold a password.
+    pub fn read(url: &str) -> Result<Self, Fault> {
+        let mut verify = false;
+        let mut plain = url.to_owned();
+        for strict in ["sslmode=verify-full", "sslmode=verify-ca"] {
+            if plain.contains(strict) {
+                verify = true;
+                plain = plain.replace(strict, "sslmode=require");
+            }
+        }
+        let mut config: tokio_postgres::Config = plain.parse().map_err(|error| {
+            let mut sentence = format!("not a PostgreSQL address: {error}");
+            if let Some(cause) = std::error::Error::source(&error) {
+                sentence = format!("{sentence}: {cause}");
+            }
+            Fault::Address(sentence)
+        })?;
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+            return Err(Fault::Address("a PostgreSQL address needs a host".to_owned()));
+        }
+        if config.get_dbname().is_none() {
+            let sentence = "a PostgreSQL address needs a database: postgres://host/database";
+            return Err(Fault::Address(sentence.to_owned()));
+        }
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(Duration::from_secs(CONNECT_SECS));
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("headroom");
+        }
+        Ok(Self { config, verify })
+    }
+}
+
+impl Link {
+    /// Connects.
+    ///
+    /// # Errors
+    /// A sentence that says whether the server, the database or the password is the trouble.
+    pub fn open(address: &Address) -> Result<Self, Fault> {
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(no_runtime)?;
+        let connection = runtime.block_on(connect(address))?;
+        Ok(Self { connection, runtime: Some(runtime) })
+    }
+
+    /// Waits for what `work` does with the connection.
+    pub fn wait<R>(&mut self, work: impl AsyncFnOnce(&mut AsyncPgConnection) -> R) -> R {
+        let runtime = self.runtime.as_ref().expect("taken only by drop");
+        runtime.block_on(work(&mut self.connection))
+    }
+
+    /// Makes this connection the writer: takes the lock, which the server holds until the session ends.
+    ///
+    /// # Errors
+    /// [`Fault::Deposed`] when another session holds it.
+    pub fn become_writer(&mut self) -> Result<(), Fault> {
+        let patience = Instant::now() + LOCK_WAIT;
+        while !self.try_lock()? {
+            if Instant::now() >= patience {
+                return Err(Fault::Deposed);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        self.wait(async |link| link.batch_execute(WRITER_SETTINGS).await).map_err(fault)
+    }
+
+    fn try_lock(&mut self) -> Result<bool, Fault> {
+        use diesel::sql_types::{BigInt, Bool};
+        let ask = diesel::select(
+            diesel::dsl::sql::<Bool>("pg_try_advisory_lock(")
+                .bind::<BigInt, _>(WRITER_LOCK)
+                .sql(")"),
+        );
+        self.wait(async |link| diesel_async::RunQueryDsl::get_result(ask, link).await)
+            .map_err(fault)
+    }
+}
+
+/// What only the writer sets. It finds every row it changes by its primary key, so a plan that was made
+/// while a table was small must not read all of it when it has grown. A commit that was answered is on
+/// disk: `off` is not accepted, stronger settings than `on` are left alone.
+const WRITER_SETTINGS: &str = "
+    SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+    SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0;
+    SELECT set_config('synchronous_commit', 'on', false)
+        WHERE current_setting('synchronous_commit') = 'off';";
+
+/// The runtime of a link may be dropped from async code, where waiting for it would panic.
+impl Drop for Link {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Brings the schema up to date. The caller holds the writer's lock on another connection.
+///
+/// # Errors
+/// [`Fault::Newer`] when the database knows migrations that this program does not.
+pub fn migrate(address: &Address) -> Result<(), Fault> {
+    // The harness waits for answers on this thread while the worker drives the connection.
+    let runtime =
+        Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(no_runtime)?;
+    let connection = runtime.block_on(connect(address))?;
+    let outcome = {
+        let _inside = runtime.enter();
+        let mut harness = AsyncMigrationHarness::new(connection);
+        bring_up_to_date::<Pg>(&mut harness, MIGRATIONS)
+    };
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Runs what is pending; refuses a schema from the future.
+pub fn bring_up_to_date<DB: diesel::backend::Backend>(
+    harness: &mut impl MigrationHarness<DB>,
+    ours: impl MigrationSource<DB>,
+) -> Result<(), Fault> {
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+        Fault::Database(format!("the schema could not be brought up to date: {error}"))
+    };
+    let known: Vec<Box<dyn Migration<DB>>> = ours.migrations().map_err(failed)?;
+    let applied = harness.applied_migrations().map_err(failed)?;
+    let is_ours = |version: &_| known.iter().any(|ours| ours.name().version() == *version);
+    if let Some(newer) = applied.iter().find(|version| !is_ours(version)) {
+        return Err(Fault::Newer(newer.to_string()));
+    }
+    let pending = harness.pending_migrations(ours).map_err(failed)?;
+    harness.run_migrations(&pending).map_err(failed)?;
+    Ok(())
+}
+
+fn no_runtime(error: std::io::Error) -> Fault {
+    Fault::Database(format!("no runtime for the connection: {error}"))
+}
+
+async fn connect(address: &Address) -> Result<AsyncPgConnection, Fault> {
+    let tls = MakeRustlsConnect::new(tls(address.verify)?);
+    let (client, connection) = address.config.connect(tls).await.map_err(not_connected)?;
+    AsyncPgConnection::try_from_client_and_connection(client, connection)
+        .await
+        .map_err(|error| Fault::Database(error.to_string()))
+}
+
+/// What is wrong, in words for the person who wrote the address.
+fn not_connected(error: tokio_postgres::Error) -> Fault {
+    let cause = std::error::Error::source(&error).map(ToString::to_string);
+    let said = cause.unwrap_or_else(|| error.to_string());
+    Fault::Database(match error.code() {
+        Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
+            format!("PostgreSQL does not accept this user and password: {said}")
+        }
+        Some(&SqlState::INVALID_CATALOG_NAME) => format!("no such database: {said}"),
+        Some(_) => format!("PostgreSQL refused the connection: {said}"),
+        None => format!("PostgreSQL could not be reached: {said}"),
+    })
+}
+
+fn tls(verify: bool) -> Result<ClientConfig, Fault> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Fault::Database(format!("no TLS: {error}")))?;
+    let builder = if verify {
+        let mut known = RootCertStore::empty();
+        known.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        builder.with_root_certificates(known)
+    } else {
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+    };
+    Ok(builder.with_no_client_auth())
+}
+
+/// Accepts any certificate, as libpq does below `verify-ca`: the talk is private, the peer unproven.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,234 @@
+//! Contracts and their allocations as rows. The programs of a contract are references to versions.
+
+use super::program::Versions;
+use super::{code, corrupt, count, json, maybe, parse, price, uid, window, word};
+use crate::engine::contract::{Contract, ContractState, Terms};
+use crate::engine::matching::Draw;
+use crate::model::id::{ContractId, LineId, ListingId, OrderId, OrgId, PoolId, ProgramId};
+use crate::model::{Micros, Minute, Money, Workload, Worth};
+use crate::store::Fault;
+use crate::store::schema::{Uid, row};
+
+row! {
+    ContractRow in contracts
+    key { id: Id, }
+    fixed {
+        order_id: Id,
+        customer: Id,
+        line: Id,
+        provider: Id,
+        sku: Text,
+        region: Text,
+        platform_fee: Number,
+        cancellation_fee: Number,
+        net_days: Number,
+        programs: Text,
+        workload: MaybeText,
+        created_at: Number,
+    }
+    moving {
+        pool: Id,
+        gpus: Number,
+        start_at: Number,
+        end_at: Number,
+        earliest: Number,
+        latest: Number,
+        worth: Text,
+        value: Number,
+        average: Number,
+        commitments: Text,
+        state: Text,
+        accrued: Number,
+        accrued_to: Number,
+        changed_at: Number,
+    }
+}
+
+row! {
+    /// One draw of a contract; `place` keeps their order.
+    AllocationRow in allocations
+    key { contract: Id, place: Number, }
+    fixed {
+        listing: Id,
+        program: MaybeId,
+        gpus: Number,
+        start_at: Number,
+        end_at: Number,
+        price: Number,
+    }
+    moving { }
+}
+
+diesel::joinable!(allocations -> contracts (contract));
+diesel::allow_tables_to_appear_in_same_query!(allocations, contracts);
+
+impl From<&Contract> for ContractRow {
+    fn from(thing: &Contract) -> Self {
+        // The allocations are rows of their own.
+        let Contract {
+            id,
+            order,
+            customer,
+            line,
+            provider,
+            pool,
+            sku,
+            region,
+            gpus,
+            window,
+            earliest,
+            latest,
+            worth,
+            value,
+            average,
+            allocations: _,
+            terms,
+            commitments,
+            state,
+            accrued,
+            accrued_to,
+            workload,
+            created_at,
+            changed_at,
+        } = thing;
+        let Terms { platform_fee, cancellation_fee, net_days, programs } = terms;
+        let programs: Vec<_> =
+            programs.iter().map(|frozen| (frozen.program, frozen.version)).collect();
+        Self {
+            id: uid(id.uuid()),
+            order_id: uid(order.uuid()),
+            customer: uid(customer.uuid()),
+            line: uid(line.uuid()),
+            provider: uid(provider.uuid()),
+            sku: sku.as_str().to_owned(),
+            region: region.as_str().to_owned(),
+            platform_fee: i64::from(*platform_fee),
+            cancellation_fee: i64::from(*cancellation_fee),
+            net_days: i64::from(*net_days),
+            programs: json(&programs),
+            workload: workload.map(|workload| workload.as_str().to_owned()),
+            created_at: created_at.count(),
+            pool: uid(pool.uuid()),
+            gpus: i64::from(*gpus),
+            start_at: window.start().count(),
+            end_at: window.end().count(),
+            earliest: earliest.count(),
+            latest: latest.count(),
+            worth: json(worth),
+            value: value.micros(),
+            average: average.micros(),
+            commitments: json(commitments),
+            state: state.as_str().to_owned(),
+            accrued: accrued.micros(),
+            accrued_to: accrued_to.count(),
+            changed_at: changed_at.count(),
+        }
+    }
+}
+
+impl ContractRow {
+    /// The contract, with its allocations in order and its programs from the one copy of each version.
+    pub fn into_contract(
+        self,
+        allocations: Vec<Draw>,
+        versions: &Versions,
+    ) -> Result<Contract, Fault> {
+        let named: Vec<(ProgramId, u32)> = parse("contracts.programs", &self.programs)?;
+        let programs = named
+            .into_iter()
+            .map(|(program, version)| versions.get(program, version))
+            .collect::<Result<_, _>>()?;
+        let terms = Terms {
+            platform_fee: count("contracts.platform_fee", self.platform_fee)?,
+            cancellation_fee: count("contracts.cancellation_fee", self.cancellation_fee)?,
+            net_days: count("contracts.net_days", self.net_days)?,
+            programs,
+        };
+        Ok(Contract {
+            id: ContractId::new(self.id.0),
+            order: OrderId::new(self.order_id.0),
+            customer: OrgId::new(self.customer.0),
+            line: LineId::new(self.line.0),
+            provider: OrgId::new(self.provider.0),
+            pool: PoolId::new(self.pool.0),
+            sku: code("contracts.sku", &self.sku)?,
+            region: code("contracts.region", &self.region)?,
+            gpus: count("contracts.gpus", self.gpus)?,
+            window: window("contracts.start_at", self.start_at, self.end_at)?,
+            earliest: Minute::new(self.earliest),
+            latest: Minute::new(self.latest),
+            worth: parse::<Worth>("contracts.worth", &self.worth)?,
+            value: Money::from_micros(self.value),
+            average: price("contracts.average", self.average)?,
+            allocations,
+            terms,
+            commitments: parse("contracts.commitments", &self.commitments)?,
+            state: word("contracts.state", &self.state, ContractState::read)?,
+            accrued: Money::from_micros(self.accrued),
+            accrued_to: Minute::new(self.accrued_to),
+            workload: maybe(self.workload, |text| {
+                word("contracts.workload", &text, Workload::read)
+            })?,
+            created_at: Micros::new(self.created_at),
+            changed_at: Micros::new(self.changed_at),
+        })
+    }
+}
+
+impl AllocationRow {
+    /// The allocations of a contract, in their order.
+    pub fn of(contract: &Contract) -> impl Iterator<Item = Self> + '_ {
+        (0_i64..).zip(&contract.allocations).map(|(place, draw)| {
+            let Draw { listing, program, gpus, window, price } = draw;
+            Self {
+                contract: uid(contract.id.uuid()),
+                place,
+                listing: uid(listing.uuid()),
+                program: program.map(|program| uid(program.uuid())),
+                gpus: i64::from(*gpus),
+                start_at: window.start().count(),
+                end_at: window.end().count(),
+                price: price.micros(),
+            }
+        })
+    }
+}
+
+impl TryFrom<AllocationRow> for Draw {
+    type Error = Fault;
+    fn try_from(row: AllocationRow) -> Result<Self, Fault> {
+        Ok(Self {
+            listing: ListingId::new(row.listing.0),
+            program: row.program.map(|program| ProgramId::new(program.0)),
+            gpus: count("allocations.gpus", row.gpus)?,
+            window: window("allocations.start_at", row.start_at, row.end_at)?,
+            price: price("allocations.price", row.price)?,
+        })
+    }
+}
+
+/// Contracts with their allocations. `rows` and `allocations` are both in the order of the contract's
+/// id, one way or the other, and the allocations of each contract in the order of their place.
+pub fn join(
+    rows: Vec<ContractRow>,
+    allocations: Vec<AllocationRow>,
+    versions: &Versions,
+) -> Result<Vec<Contract>, Fault> {
+    let mut allocations = allocations.into_iter().peekable();
+    let mut contracts = Vec::with_capacity(rows.len());
+    for row in rows {
+        let is_of_it = |next: &AllocationRow| next.contract == row.id;
+        let mut draws = Vec::new();
+        while let Some(next) = allocations.next_if(is_of_it) {
+            draws.push(Draw::try_from(next)?);
+        }
+        contracts.push(row.into_contract(draws, versions)?);
+    }
+    match allocations.next() {
+        None => Ok(contracts),
+        Some(AllocationRow { contract: Uid(contract), .. }) => Err(corrupt(
+            "allocations.contract",
+            format_args!("{contract} is not where it should be"),
+        )),
+    }
+}

@@ -1,0 +1,118 @@
+//! SQLite: the database file, its settings, the writer's lock file, migrations.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use diesel::connection::{Connection, SimpleConnection};
+use diesel::sqlite::SqliteConnection;
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+
+use super::Fault;
+use super::link::fault;
+use super::postgres::bring_up_to_date;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+
+/// Settings of every connection. WAL: readers never wait for the writer. Waiting for a lock is bounded.
+const SETTINGS: &str = "
+    PRAGMA busy_timeout = 5000;
+    PRAGMA foreign_keys = ON;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA cache_size = -65536;";
+
+/// Settings of the writer. `synchronous = FULL`: a commit that was answered is on disk. The log is
+/// copied back every 20,000 pages (80 MiB) instead of 1,000, which writes hot pages less often.
+const WRITER_SETTINGS: &str = "
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA wal_autocheckpoint = 20000;";
+
+/// Readers cannot write, whatever they are asked.
+const READER_SETTINGS: &str = "PRAGMA query_only = ON;";
+
+/// Reads `sqlite://path`: `sqlite://headroom.db` lies in the working directory, `sqlite:///var/lib/h.db`
+/// is absolute. There is no database in memory: what was acknowledged must survive.
+///
+/// # Errors
+/// A sentence that says what is missing.
+pub fn path(url: &str) -> Result<PathBuf, Fault> {
+    let path = url.strip_prefix("sqlite://").unwrap_or_default();
+    if path.is_empty() {
+        return Err(Fault::Address("a SQLite address needs a path: sqlite://file.db".to_owned()));
+    }
+    if path.contains(":memory:") || path.contains('?') {
+        let sentence = "a SQLite database is a plain file here: no :memory:, no parameters";
+        return Err(Fault::Address(sentence.to_owned()));
+    }
+    Ok(PathBuf::from(path))
+}
+
+/// Takes the lock that makes this process the writer: a file beside the database, locked while it is
+/// open. The operating system lets go of it however the process ends.
+///
+/// # Errors
+/// [`Fault::Deposed`] when another process holds it.
+pub fn lock(path: &Path) -> Result<File, Fault> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|error| no_file(folder, &error))?;
+    }
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".lock");
+    let beside = PathBuf::from(beside);
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&beside)
+        .map_err(|error| no_file(&beside, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Fault::Deposed),
+        Err(TryLockError::Error(error)) => Err(no_file(&beside, &error)),
+    }
+}
+
+/// Opens the file for writing and brings its schema up to date. The caller holds the lock.
+///
+/// # Errors
+/// When it cannot be opened, is not a database, or is from a newer program.
+pub fn open_writer(path: &Path) -> Result<SqliteConnection, Fault> {
+    let mut link = open(path, SETTINGS)?;
+    link.batch_execute(WRITER_SETTINGS).map_err(fault)?;
+    bring_up_to_date(&mut link, MIGRATIONS)?;
+    Ok(link)
+}
+
+/// Opens the file for reading.
+///
+/// # Errors
+/// When there is no such file, or it is not a database.
+pub fn open_reader(path: &Path) -> Result<SqliteConnection, Fault> {
+    if !path.exists() {
+        return Err(Fault::Database(format!("there is no database at {}", path.display())));
+    }
+    let mut link = open(path, SETTINGS)?;
+    link.batch_execute(READER_SETTINGS).map_err(fault)?;
+    Ok(link)
+}
+
+/// Copies the log back into the database file, as far as readers permit.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn checkpoint(link: &mut SqliteConnection) -> Result<(), Fault> {
+    link.batch_execute("PRAGMA wal_checkpoint(TRUNCATE);").map_err(fault)
+}
+
+fn open(path: &Path, settings: &str) -> Result<SqliteConnection, Fault> {
+    let name = path
+        .to_str()
+        .ok_or_else(|| Fault::Address(format!("the path {} is not valid UTF-8", path.display())))?;
+    let mut link = SqliteConnection::establish(name).map_err(|error| no_file(path, &error))?;
+    link.batch_execute(settings).map_err(|error| no_file(path, &error))?;
+    Ok(link)
+}
+
+fn no_file(path: &Path, error: &dyn std::fmt::Display) -> Fault {
+    Fault::Database(format!("cannot use {}: {error}", path.display()))
+}

@@ -1,0 +1,148 @@
+//! What is written comes back, every field of every kind: by the snapshot what can still change, by the
+//! reader everything.
+
+use crate::sample::{NOW, Sample, batch};
+use crate::{Place, twin};
+use headroom::engine::contract::ContractState;
+use headroom::engine::credit::{ApplicationState, LineState};
+use headroom::engine::listing::ListingState;
+use headroom::engine::order::OrderState;
+use headroom::engine::quote::QuoteState;
+use headroom::engine::snapshot::Snapshot;
+use headroom::store::read::Page;
+use headroom::store::{Durable, Reader};
+use std::sync::Arc;
+
+twin! {
+    an_empty_database_is_an_empty_market
+    everything_comes_back
+    whatever_may_change_of_a_thing_changes
+}
+
+fn an_empty_database_is_an_empty_market(place: &Place) {
+    let (mut writer, _) = place.open();
+    let loaded = writer.load().unwrap();
+    assert_eq!(loaded.snapshot, Snapshot::default());
+    assert_eq!((loaded.number, loaded.hash), (0, [0; 32]));
+}
+
+fn everything_comes_back(place: &Place) {
+    let (mut writer, reader) = place.open();
+    // More than one statement's worth on SQLite, and every word of every state many times.
+    let market = Sample::throw(100, 1, 2);
+    let first = batch(1, &[0; 32], market.effects(true));
+    writer.commit(&first).unwrap();
+    let loaded = writer.load().unwrap();
+    assert_eq!((loaded.number, loaded.hash), (1, first.hash));
+    assert_snapshot(&loaded.snapshot, &market, first.seq);
+    assert_read(&reader, &market);
+    drop(writer);
+    let (mut writer, reader) = place.open();
+    assert_snapshot(&writer.load().unwrap().snapshot, &market, first.seq);
+    assert_snapshot(&reader.load().unwrap().snapshot, &market, first.seq);
+    assert_read(&reader, &market);
+}
+
+fn whatever_may_change_of_a_thing_changes(place: &Place) {
+    let (mut writer, reader) = place.open();
+    let before = Sample::throw(40, 1, 2);
+    let first = batch(1, &[0; 32], before.effects(true));
+    writer.commit(&first).unwrap();
+    let mut prev = first;
+    for (number, moving) in [(2, 77), (3, 99)] {
+        let mut after = Sample::throw(40, 1, moving);
+        for (contract, old) in after.contracts.iter_mut().zip(&before.contracts) {
+            contract.terms.clone_from(&old.terms);
+        }
+        let next = batch(number, &prev.hash, after.effects(false));
+        writer.commit(&next).unwrap();
+        assert_snapshot(&writer.load().unwrap().snapshot, &after, next.seq);
+        assert_read(&reader, &after);
+        prev = next;
+    }
+}
+
+/// A snapshot is exactly those of the market's things that can still change.
+fn assert_snapshot(snapshot: &Snapshot, market: &Sample, seq: u64) {
+    let kept = market.clone();
+    let expected = Snapshot {
+        now: NOW,
+        seq,
+        last_entry: market.entries.last().unwrap().no,
+        organizations: kept.organizations,
+        users: kept.users,
+        sessions: only(kept.sessions, |thing| !thing.closed),
+        keys: only(kept.keys, |thing| !thing.revoked),
+        skus: kept.skus,
+        regions: kept.regions,
+        programs: kept.programs,
+        factories: kept.factories,
+        pools: kept.pools,
+        listings: only(kept.listings, |thing| {
+            matches!(thing.state, ListingState::Draft | ListingState::Live | ListingState::SoldOut)
+        }),
+        applications: only(kept.applications, |thing| thing.state == ApplicationState::Submitted),
+        lines: only(kept.lines, |thing| thing.state != LineState::Closed),
+        quotes: only(kept.quotes, |thing| thing.state == QuoteState::Open),
+        orders: only(kept.orders, |thing| thing.state == OrderState::Open),
+        contracts: only(kept.contracts, |thing| {
+            matches!(thing.state, ContractState::Scheduled | ContractState::Active)
+        }),
+        accounts: kept.accounts,
+        event_heads: kept.heads,
+        kept: only(kept.kept, |thing| thing.expires_at > NOW),
+    };
+    assert_eq!(*snapshot, expected);
+    let mut copies = std::collections::BTreeMap::new();
+    for frozen in snapshot.contracts.iter().flat_map(|contract| &contract.terms.programs) {
+        let first = copies.entry((frozen.program, frozen.version)).or_insert(frozen);
+        assert!(Arc::ptr_eq(first, frozen), "one copy of each version");
+    }
+}
+
+fn only<T>(all: Vec<T>, keep: impl Fn(&T) -> bool) -> Vec<T> {
+    all.into_iter().filter(keep).collect()
+}
+
+/// Every thing, by its id and in its list, newest first.
+fn assert_read(reader: &Reader, market: &Sample) {
+    macro_rules! read {
+        ($($things:ident, $one:ident, $many:ident($filter:expr), $key:ident, $is:expr;)*) => {$(
+            for thing in &market.$things {
+                let found = reader.$one(&thing.$key).unwrap().expect("it is there");
+                assert_eq!($is(found), *thing);
+            }
+            let mut newest_first = market.$things.clone();
+            newest_first.reverse();
+            let mut read = Vec::new();
+            let mut after = None;
+            loop {
+                let page = reader.$many(&$filter, &Page { after, limit: 7 }).unwrap();
+                assert!(page.data.len() == 7 || !page.has_more);
+                read.extend(page.data.into_iter().map($is));
+                after = read.last().map(|thing| thing.$key.clone());
+                if !page.has_more {
+                    break;
+                }
+            }
+            assert_eq!(read, newest_first);
+        )*};
+    }
+    read! {
+        organizations, organization, organizations(()), id, |it| it;
+        users, user, users(None), id, |it| it;
+        keys, key, keys(None), id, |it| it;
+        skus, sku, skus(()), code, |it| it;
+        regions, region, regions(()), code, |it| it;
+        programs, program, programs(()), id, |it| it;
+        factories, factory, factories(None), id, |it| it;
+        pools, pool, pools(None), id, |it| it;
+        listings, listing, listings(Default::default()), id, |it| it;
+        applications, application, applications((None, None)), id, |it| it;
+        lines, line, lines(None), id, |(line, _): (headroom::engine::credit::Line, _)| line;
+        quotes, quote, quotes(None), id, |it| it;
+        orders, order, orders(Default::default()), id, |it| it;
+        contracts, contract, contracts(Default::default()), id, |it| it;
+    }
+    assert_eq!(reader.accounts(None).unwrap(), market.accounts);
+}
