@@ -53,11 +53,11 @@ pub fn link_read(prev: &[u8; 32], number: u64, seq: u64, rows: &[AuditRow]) -> [
     digest(prev, number, seq, sheets)
 }
 
-fn digest<'a>(
+fn digest<'a, S: ExactSizeIterator<Item = Sheet<'a>>>(
     prev: &[u8; 32],
     number: u64,
     seq: u64,
-    sheets: impl ExactSizeIterator<Item = Sheet<'a>>,
+    sheets: S,
 ) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(prev);

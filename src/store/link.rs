@@ -17,12 +17,12 @@ macro_rules! on {
     ($db:expr, $method:ident, $query:expr) => {
         match $db {
             $crate::store::link::Db::Sqlite(link) => {
-                #[allow(dead_code)]
+                #[allow(dead_code, reason = "only boxed queries name it")]
                 type Backend = diesel::sqlite::Sqlite;
                 diesel::RunQueryDsl::$method($query, &mut **link)
             }
             $crate::store::link::Db::Postgres(link) => {
-                #[allow(dead_code)]
+                #[allow(dead_code, reason = "only boxed queries name it")]
                 type Backend = diesel::pg::Pg;
                 link.wait(async |link| diesel_async::RunQueryDsl::$method($query, link).await)
             }

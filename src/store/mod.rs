@@ -6,7 +6,6 @@
 //! (`migrations/`); only `write` has two ways.
 
 pub mod chain;
-pub mod check;
 mod link;
 mod load;
 mod postgres;
@@ -16,7 +15,6 @@ mod schema;
 mod sqlite;
 mod write;
 
-pub use check::check;
 pub use read::Reader;
 pub use write::Writer;
 

@@ -31,9 +31,13 @@ const WRITER_LOCK: i64 = i64::from_be_bytes(*b"headroom");
 /// How long a connection may take to come about.
 const CONNECT_SECS: u64 = 10;
 
-/// How long a new writer waits for the old one's session to be gone. After a fault the server may still
-/// be busy with the last commit; only when its session ends is it decided, and the lock free.
-const LOCK_WAIT: Duration = Duration::from_secs(5);
+/// How long a process that starts waits for one that just stopped.
+pub const PATIENCE_AT_START: Duration = Duration::from_secs(2);
+
+/// How long a writer waits for its own last session to be gone, after a fault. The server may still be
+/// busy with the last commit; only when that session ends is it decided, and the lock free. Longer than
+/// the server takes to notice that nobody is there any more (see [`WRITER_SETTINGS`]).
+pub const PATIENCE_AFTER_FAULT: Duration = Duration::from_secs(40);
 
 /// Where a PostgreSQL database is, and how to speak to it. Its debug form shows no password.
 #[derive(Debug, Clone)]
@@ -108,9 +112,9 @@ impl Link {
     /// Makes this connection the writer: takes the lock, which the server holds until the session ends.
     ///
     /// # Errors
-    /// [`Fault::Deposed`] when another session holds it.
-    pub fn become_writer(&mut self) -> Result<(), Fault> {
-        let patience = Instant::now() + LOCK_WAIT;
+    /// [`Fault::Deposed`] when another session still holds it when `patience` is over.
+    pub fn become_writer(&mut self, patience: Duration) -> Result<(), Fault> {
+        let patience = Instant::now() + patience;
         while !self.try_lock()? {
             if Instant::now() >= patience {
                 return Err(Fault::Deposed);
@@ -138,6 +142,7 @@ impl Link {
 const WRITER_SETTINGS: &str = "
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
     SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0;
+    SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;
     SELECT set_config('synchronous_commit', 'on', false)
         WHERE current_setting('synchronous_commit') = 'off';";
 

@@ -305,7 +305,7 @@ impl<R: Row> QueryFragment<Pg> for ChangeColumns<R> {
         out.push_sql(" FROM unnest(");
         R::bind_moves(&self.0, &mut out)?;
         out.push_sql(") AS new (");
-        names(R::KEY.iter().chain(R::MOVING), &mut out);
+        names(&[R::KEY, R::MOVING], &mut out);
         let mut word = ") WHERE old.";
         for column in R::KEY {
             out.push_sql(word);
@@ -323,16 +323,13 @@ fn insert_into<R: Row, DB: Backend>(out: &mut AstPass<'_, '_, DB>) {
     out.push_sql("INSERT INTO ");
     name(R::TABLE, out);
     out.push_sql(" (");
-    names(R::KEY.iter().chain(R::FIXED).chain(R::MOVING), out);
+    names(&[R::KEY, R::FIXED, R::MOVING], out);
     out.push_sql(")");
 }
 
-fn names<'n, DB: Backend>(
-    all: impl Iterator<Item = &'n &'static str>,
-    out: &mut AstPass<'_, '_, DB>,
-) {
+fn names<DB: Backend>(all: &[&[&str]], out: &mut AstPass<'_, '_, DB>) {
     let mut comma = Comma::default();
-    for one in all {
+    for one in all.iter().copied().flatten() {
         comma.put(out);
         name(one, out);
     }

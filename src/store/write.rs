@@ -10,6 +10,7 @@ use std::fs::File;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use diesel::connection::Connection;
 use diesel::pg::Pg;
@@ -65,7 +66,7 @@ impl Writer {
             Place::Sqlite(path) => Some(sqlite::lock(path)?),
             Place::Postgres(_) => None,
         };
-        let session = Session::open(&place)?;
+        let session = Session::open(&place, postgres::PATIENCE_AT_START)?;
         Ok(Self { place, session: Some(session), _lock: lock })
     }
 }
@@ -77,12 +78,12 @@ impl std::fmt::Debug for Writer {
 }
 
 impl Session {
-    fn open(place: &Place) -> Result<Self, Fault> {
+    fn open(place: &Place, patience: Duration) -> Result<Self, Fault> {
         let mut db = match place {
             Place::Sqlite(path) => Db::Sqlite(Box::new(sqlite::open_writer(path)?)),
             Place::Postgres(address) => {
                 let mut link = postgres::Link::open(address)?;
-                link.become_writer()?;
+                link.become_writer(patience)?;
                 postgres::migrate(address)?;
                 Db::Postgres(Box::new(link))
             }
@@ -116,7 +117,7 @@ impl Durable for Writer {
     fn load(&mut self) -> Result<Loaded, Fault> {
         let mut session = match self.session.take() {
             Some(session) => session,
-            None => Session::open(&self.place)?,
+            None => Session::open(&self.place, postgres::PATIENCE_AFTER_FAULT)?,
         };
         let loaded = load::load(&mut session.db)?;
         self.session = Some(session);

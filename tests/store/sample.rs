@@ -305,6 +305,7 @@ impl Sample {
             },
             program: dice.maybe(|_| program),
             state: dice.pick(ListingState::ALL),
+            taken: dice.pick(&[0, 1, i64::MAX]),
             published_seq: dice.next() >> 1,
             created_at: still.micros(),
             version: dice.count(),

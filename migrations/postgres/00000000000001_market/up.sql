@@ -164,6 +164,7 @@ CREATE TABLE listings (
     limits TEXT NOT NULL,
     audience TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('draft', 'live', 'sold_out', 'withdrawn', 'expired')),
+    taken BIGINT NOT NULL CHECK (taken >= 0),
     published_seq BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     version BIGINT NOT NULL,

@@ -164,6 +164,7 @@ CREATE TABLE listings (
     limits TEXT NOT NULL,
     audience TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('draft', 'live', 'sold_out', 'withdrawn', 'expired')),
+    taken INTEGER NOT NULL CHECK (taken >= 0),
     published_seq INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     version INTEGER NOT NULL,

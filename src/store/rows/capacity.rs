@@ -65,6 +65,7 @@ row! {
         limits: Text,
         audience: Text,
         state: Text,
+        taken: Number,
         published_seq: Number,
         version: Number,
     }
@@ -223,6 +224,7 @@ impl From<&Listing> for ListingRow {
             audience,
             program,
             state,
+            taken,
             published_seq,
             created_at,
             version,
@@ -242,6 +244,7 @@ impl From<&Listing> for ListingRow {
             limits: json(limits),
             audience: json(audience),
             state: state.as_str().to_owned(),
+            taken: *taken,
             published_seq: number(*published_seq),
             version: i64::from(*version),
         }
@@ -264,6 +267,7 @@ impl TryFrom<ListingRow> for Listing {
             audience: parse("listings.audience", &row.audience)?,
             program: row.program.map(|program| ProgramId::new(program.0)),
             state: word("listings.state", &row.state, ListingState::read)?,
+            taken: row.taken,
             published_seq: natural("listings.published_seq", row.published_seq)?,
             created_at: Micros::new(row.created_at),
             version: count("listings.version", row.version)?,
