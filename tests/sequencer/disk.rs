@@ -24,6 +24,8 @@ pub enum Fate {
     Unheard,
     /// Another process has taken over.
     Deposed,
+    /// The code is wrong.
+    Asserted,
 }
 
 #[derive(Debug, Default)]
@@ -105,6 +107,10 @@ impl Durable for Disk {
         let fate = plate.fates.pop_front().unwrap_or(Fate::Written);
         if fate == Fate::Deposed {
             return Err(Fault::Deposed);
+        }
+        if fate == Fate::Asserted {
+            drop(plate);
+            panic!("an assertion in the store fails, as this test wants it");
         }
         if fate != Fate::Refused {
             plate.write(batch);

@@ -282,6 +282,22 @@ async fn a_deposed_writer_never_writes_again() {
 }
 
 #[tokio::test]
+async fn a_failed_assertion_ends_the_writer_and_leaves_nobody_waiting() {
+    let (disk, desk) = founded().await;
+    disk.hold();
+    disk.foretell(&[Fate::Asserted]);
+    let first = hand_in(&desk, region(1)).await;
+    disk.wait_until_held();
+    let second = hand_in(&desk, region(2)).await;
+    disk.release();
+    assert_eq!(answer(first).await.expect_err("in doubt"), Fault::InDoubt);
+    answer(second).await.expect_err("in doubt, or never decided");
+    let ending = tokio::time::timeout(PATIENCE, desk.ended()).await.expect("in time");
+    assert_eq!(ending, Ending::Broken);
+    assert!(!desk.is_ready());
+}
+
+#[tokio::test]
 async fn closing_answers_what_was_taken_in_and_nothing_more() {
     let (disk, desk) = founded().await;
     disk.hold();
@@ -355,4 +371,60 @@ fn threads_without_a_runtime_are_served_too() {
     assert_eq!(desk.view().regions.len(), 400);
     let to = desk.clock().now().plus_secs(1);
     assert_eq!(desk.advance_blocking(to), Ok(to));
+}
+
+/// Asks until there is an answer, as a client with a key does.
+async fn insist(desk: &Desk, number: usize) -> Done {
+    loop {
+        let name = u128::try_from(number).expect("small");
+        match desk.submit(keyed(region(number), name, name)).await {
+            Ok(done) => return done,
+            Err(_) => tokio::time::sleep(Duration::from_millis(1)).await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn through_random_failures_everything_acknowledged_stays_and_happened_once() {
+    const ASKERS: usize = 4;
+    const EACH: usize = 60;
+    let seed: u64 = rand::random();
+    println!("seed {seed}");
+    let mut chance = seed;
+    let mut roll = move || {
+        chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        chance >> 33
+    };
+    let fates: Vec<Fate> = (0..100)
+        .map(|_| match roll() % 4 {
+            0 => Fate::Refused,
+            1 => Fate::Unheard,
+            _ => Fate::Written,
+        })
+        .collect();
+    let (disk, desk) = founded().await;
+    disk.foretell(&fates);
+    let askers: Vec<_> = (0..ASKERS)
+        .map(|asker| {
+            let (desk, disk) = (desk.clone(), disk.clone());
+            tokio::spawn(async move {
+                for number in asker * EACH..(asker + 1) * EACH {
+                    let done = insist(&desk, number).await;
+                    let key = done.written.as_ref().map(|written| written.body.clone());
+                    let name = u128::try_from(number).expect("small");
+                    let kept = disk.answer(Key { name, fingerprint: name }).expect("kept");
+                    // The first answer, now or before, was good; and these are its bytes.
+                    assert_eq!(kept.status, 201, "{:?}", done.outcome);
+                    assert!(key.is_none_or(|bytes| bytes == kept.body));
+                }
+            })
+        })
+        .collect();
+    for asker in askers {
+        tokio::time::timeout(PATIENCE * 6, asker).await.expect("in time").expect("no surprise");
+    }
+    assert_eq!(desk.view().regions.len(), ASKERS * EACH);
+    desk.close();
+    assert_eq!(desk.ended().await, Ending::Stopped);
+    assert_eq!(open(&disk).view().regions.len(), ASKERS * EACH);
 }
