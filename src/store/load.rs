@@ -37,7 +37,7 @@ const CHUNK: i64 = 20_000;
 
 /// These spell the conditions of the partial indexes, word for word: that is how both databases know
 /// that the index answers the question.
-const OPEN: &str = "state = 'open'";
+pub const OPEN: &str = "state = 'open'";
 const LIVE: &str = "state IN ('scheduled', 'active')";
 const LIVE_CONTRACTS: &str = "contracts.state IN ('scheduled', 'active')";
 

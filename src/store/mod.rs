@@ -6,6 +6,7 @@
 //! (`migrations/`); only `write` has two ways.
 
 pub mod chain;
+pub mod check;
 mod link;
 mod load;
 mod postgres;
@@ -15,6 +16,7 @@ mod schema;
 mod sqlite;
 mod write;
 
+pub use check::check;
 pub use read::Reader;
 pub use write::Writer;
 

@@ -130,7 +130,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         if let Some(Session { db: Db::Sqlite(link), .. }) = &mut self.session {
             // A reader in the way or a full disk only means that the log stays; it is read at the next start.
-            let _ = sqlite::checkpoint(link);
+            sqlite::checkpoint(link).ok();
         }
     }
 }

@@ -10,6 +10,8 @@ mod party;
 mod record;
 mod trading;
 
+pub(super) use trading::whole;
+
 use std::time::Duration;
 
 use super::link::{Db, on};
@@ -170,7 +172,7 @@ impl Reader {
     }
 
     /// Lends a connection.
-    fn read<T>(&self, work: impl FnOnce(&mut Db) -> Result<T, Fault>) -> Result<T, Fault> {
+    pub(super) fn read<T>(&self, work: impl FnOnce(&mut Db) -> Result<T, Fault>) -> Result<T, Fault> {
         let mut db = self
             .pool
             .get()

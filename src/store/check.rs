@@ -1,0 +1,387 @@
+//! The audit of a database by itself: what must always be true, over all rows and without the engine.
+//! Knows the books, the audit chain and what a contract is made of; decides nothing.
+//!
+//! That listings stay within what is installed is not asked here: maintenance may leave a recorded
+//! shortfall, and only the engine knows which.
+
+use std::collections::BTreeMap;
+
+use diesel::dsl::{exists, not, sql};
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
+use uuid::Uuid;
+
+use super::link::{Db, on};
+use super::load::{OPEN, begin_read};
+use super::read::{AuditRow as Audited, Reader};
+use super::rows::capacity::{ListingRow, listings};
+use super::rows::contract::{ContractRow, contracts};
+use super::rows::credit::{LineRow, credit_lines};
+use super::rows::ledger::{AccountRow, EntryRow, accounts, entries};
+use super::rows::record::{
+    AuditRow, CommitRow, HeadRow, MetaRow, audit, commits, event_heads, events, meta,
+};
+use super::rows::trading::{OrderRow, QuoteRow, orders, quotes};
+use super::rows::{digest, entities, natural};
+use super::schema::Uid;
+use super::{Fault, chain};
+use crate::engine::contract::{Contract, ContractState};
+use crate::engine::credit::{Line, LineState};
+use crate::engine::ledger::{Account, AccountKey, Balance, Entry};
+use crate::engine::listing::Listing;
+use crate::engine::matching::Draw;
+use crate::engine::order::Order;
+use crate::engine::quote::Quote;
+use crate::model::id::{LineId, ListingId, OrgId};
+use crate::model::{Minute, Schedule, Worth};
+
+diesel::allow_tables_to_appear_in_same_query!(contracts, orders);
+
+/// Rows read at a time.
+const CHUNK: i64 = 10_000;
+
+/// After so many broken things a reader has seen enough; the rest is counted.
+const FINDINGS_MAX: usize = 100;
+
+/// Checks everything that rows alone can show; answers a sentence for each thing that is broken. Empty is
+/// sound. Reads all of the database, in one consistent view, beside whoever writes.
+///
+/// # Errors
+/// When the database cannot be reached or read.
+pub fn check(reader: &Reader) -> Result<Vec<String>, Fault> {
+    reader.read(|db| {
+        begin_read(db)?;
+        let found = look(db);
+        let ended = db.run("ROLLBACK");
+        let found = found?;
+        ended?;
+        Ok(found.sentences())
+    })
+}
+
+fn look(db: &mut Db) -> Result<Findings, Fault> {
+    let mut found = Findings::default();
+    let meta: MetaRow = on!(db, first, meta::table)?;
+    audit_chain(db, &meta, &mut found)?;
+    event_numbers(db, &mut found)?;
+    let balances = books(db, &meta, &mut found)?;
+    let mut used = Used::default();
+    all_contracts(db, &mut used, &mut found)?;
+    resting(db, &mut used)?;
+    lines(db, &balances, &used, &mut found)?;
+    listed(db, used, &mut found)?;
+    filled_orders(db, &mut found)?;
+    Ok(found)
+}
+
+/// What is broken, in sentences.
+#[derive(Default)]
+struct Findings {
+    sentences: Vec<String>,
+    more: usize,
+}
+
+impl Findings {
+    fn note(&mut self, sentence: String) {
+        if self.sentences.len() < FINDINGS_MAX {
+            self.sentences.push(sentence);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn unless(&mut self, sound: bool, sentence: impl FnOnce() -> String) {
+        if !sound {
+            self.note(sentence());
+        }
+    }
+
+    fn sentences(mut self) -> Vec<String> {
+        if self.more > 0 {
+            self.sentences.push(format!("and {} more", self.more));
+        }
+        self.sentences
+    }
+}
+
+/// Each commit's hash follows from the one before and its records; the last is the one in `meta`.
+fn audit_chain(db: &mut Db, meta: &MetaRow, found: &mut Findings) -> Result<(), Fault> {
+    let (mut last, mut hash, mut seq) = (0, [0; 32], 0);
+    loop {
+        let rows: Vec<CommitRow> = on!(
+            db,
+            load,
+            commits::table.filter(commits::no.gt(last)).order(commits::no).limit(CHUNK)
+        )?;
+        let (Some(first), Some(end)) = (rows.first(), rows.last()) else { break };
+        let (first, end) = (first.no, end.no);
+        let records: Vec<AuditRow> = on!(
+            db,
+            load,
+            audit::table
+                .filter(audit::commit_no.between(first, end))
+                .order((audit::commit_no, audit::seq))
+        )?;
+        let records: Vec<Audited> = entities(records)?;
+        let mut by_commit: BTreeMap<u64, Vec<Audited>> = BTreeMap::new();
+        for record in records {
+            by_commit.entry(record.commit).or_default().push(record);
+        }
+        for row in rows {
+            found.unless(row.no == last + 1, || format!("commit {} is missing", last + 1));
+            let number = natural("commits.no", row.no)?;
+            let records = by_commit.remove(&number).unwrap_or_default();
+            let written = digest("commits.hash", &row.hash)?;
+            let due = chain::link_read(&hash, number, natural("commits.seq", row.seq)?, &records);
+            found.unless(written == due, || {
+                format!("the audit records of commit {number} are not those that were written")
+            });
+            // Goes on from what is written, so that one break is told once.
+            (last, hash, seq) = (row.no, written, row.seq);
+        }
+    }
+    let is_last = (meta.commit_no, meta.seq) == (last, seq) && meta.hash == hash;
+    found.unless(is_last, || {
+        format!("the last commit is {last}, and the market stands at {}", meta.commit_no)
+    });
+    Ok(())
+}
+
+/// One event per number, from the first on, up to the organization's last. Old ones may be gone.
+fn event_numbers(db: &mut Db, found: &mut Findings) -> Result<(), Fault> {
+    use diesel::dsl::{count_star, max, min};
+    let heads: Vec<HeadRow> = on!(db, load, event_heads::table.order(event_heads::org))?;
+    type Numbers = (Uid, i64, Option<i64>, Option<i64>);
+    let told: Vec<Numbers> = on!(
+        db,
+        load,
+        events::table
+            .group_by(events::org)
+            .select((events::org, count_star(), min(events::no), max(events::no)))
+    )?;
+    let told: BTreeMap<Uid, (i64, Option<i64>, Option<i64>)> =
+        told.into_iter().map(|(org, count, first, last)| (org, (count, first, last))).collect();
+    for HeadRow { org, last } in heads {
+        let sound = match told.get(&org) {
+            Some((count, Some(first), Some(end))) => *end == last && *count == last - first + 1,
+            _ => false,
+        };
+        found.unless(sound, || {
+            format!("the events of {} are not 1 to {last} without gaps", OrgId::new(org.0))
+        });
+    }
+    Ok(())
+}
+
+/// The entries are numbered without gaps, each moves an amount above zero between two accounts of one
+/// book, and their sums are the accounts' balances: so in every book debits equal credits.
+fn books(
+    db: &mut Db,
+    meta: &MetaRow,
+    found: &mut Findings,
+) -> Result<BTreeMap<AccountKey, Balance>, Fault> {
+    let mut sums: BTreeMap<AccountKey, (i128, i128)> = BTreeMap::new();
+    let mut last = 0;
+    loop {
+        let rows: Vec<EntryRow> = on!(
+            db,
+            load,
+            entries::table.filter(entries::no.gt(last)).order(entries::no).limit(CHUNK)
+        )?;
+        if rows.is_empty() {
+            break;
+        }
+        for row in rows {
+            found.unless(row.no == last + 1, || format!("entry {} is missing", last + 1));
+            last = row.no;
+            let entry = Entry::try_from(row)?;
+            let is_of_one_book = entry.debit.account.book() == entry.credit.account.book();
+            found.unless(is_of_one_book, || format!("entry {last} spans two books"));
+            found.unless(entry.debit != entry.credit, || format!("entry {last} moves nothing"));
+            found.unless(entry.amount > 0, || format!("entry {last} has no amount above zero"));
+            sums.entry(entry.debit).or_default().0 += i128::from(entry.amount);
+            sums.entry(entry.credit).or_default().1 += i128::from(entry.amount);
+        }
+    }
+    found.unless(last == meta.last_entry, || {
+        format!("the last entry is {last}, and the market counts {}", meta.last_entry)
+    });
+    let rows: Vec<AccountRow> = on!(db, load, accounts::table)?;
+    let balances: Vec<(AccountKey, Balance)> = entities(rows)?;
+    for (key, balance) in &balances {
+        let (debits, credits) = sums.remove(key).unwrap_or_default();
+        let is_sum = debits == i128::from(balance.debits) && credits == i128::from(balance.credits);
+        found.unless(is_sum, || {
+            format!("the balance of {} is not the sum of its entries", spell(key))
+        });
+        found.unless(balance.net(key.account) >= 0, || format!("{} is below zero", spell(key)));
+    }
+    for key in sums.keys() {
+        found.note(format!("{} has entries and no balance", spell(key)));
+    }
+    Ok(balances.into_iter().collect())
+}
+
+fn spell(key: &AccountKey) -> String {
+    let AccountKey { account, owner, second } = key;
+    if second.is_nil() { format!("{account}/{owner}") } else { format!("{account}/{owner}/{second}") }
+}
+
+/// What contracts, resting orders and firm quotes use: credit by line and by customer, GPUs by listing.
+#[derive(Default)]
+struct Used {
+    held_by_line: BTreeMap<LineId, i128>,
+    held_by_customer: BTreeMap<OrgId, i128>,
+    /// Rises and falls of what is taken.
+    taken: BTreeMap<ListingId, Vec<(Minute, i64)>>,
+}
+
+impl Used {
+    fn take(&mut self, draw: &Draw) {
+        let steps = self.taken.entry(draw.listing).or_default();
+        steps.push((draw.window.start(), i64::from(draw.gpus)));
+        steps.push((draw.window.end(), -i64::from(draw.gpus)));
+    }
+}
+
+fn all_contracts(db: &mut Db, used: &mut Used, found: &mut Findings) -> Result<(), Fault> {
+    let mut last = Uid(Uuid::nil());
+    loop {
+        let rows: Vec<ContractRow> = on!(
+            db,
+            load,
+            contracts::table.filter(contracts::id.gt(last)).order(contracts::id).limit(CHUNK)
+        )?;
+        let Some(end) = rows.last() else { return Ok(()) };
+        last = end.id;
+        for contract in super::read::whole(db, rows)? {
+            made_of_its_parts(&contract, found);
+            match contract.state {
+                ContractState::Scheduled | ContractState::Active => {
+                    let left = contract.value.micros() - contract.accrued.micros();
+                    *used.held_by_line.entry(contract.line).or_default() += i128::from(left);
+                    contract.allocations.iter().for_each(|draw| used.take(draw));
+                }
+                ContractState::Completed => {
+                    contract.allocations.iter().for_each(|draw| used.take(draw));
+                }
+                ContractState::Cancelled | ContractState::Terminated => {}
+            }
+        }
+    }
+}
+
+/// A contract's allocations add up to its GPUs at every instant of its window and to nothing outside it,
+/// and their worth to its value.
+fn made_of_its_parts(contract: &Contract, found: &mut Findings) {
+    let mut drawn = Schedule::empty();
+    let mut worth = Worth::ZERO;
+    for draw in &contract.allocations {
+        drawn.add(draw.window, i64::from(draw.gpus));
+        worth = worth.plus(draw.price.worth(draw.gpus, draw.window.minutes()));
+    }
+    let due = Schedule::flat(contract.window, i64::from(contract.gpus));
+    found.unless(drawn == due, || {
+        format!("the allocations of {} do not add up to its GPUs at every instant", contract.id)
+    });
+    let is_worth_it = worth == contract.worth && worth.floor() == Some(contract.value);
+    found.unless(is_worth_it, || {
+        format!("the value of {} is not that of its allocations", contract.id)
+    });
+}
+
+/// What orders that rest and quotes that are firm hold.
+fn resting(db: &mut Db, used: &mut Used) -> Result<(), Fault> {
+    let rows: Vec<OrderRow> = on!(db, load, orders::table.filter(sql::<Bool>(OPEN)))?;
+    for order in entities::<_, Order>(rows)? {
+        let held = used.held_by_customer.entry(order.org).or_default();
+        *held += i128::from(order.hold.micros());
+    }
+    let rows: Vec<QuoteRow> = on!(db, load, quotes::table.filter(sql::<Bool>(OPEN)))?;
+    for quote in entities::<_, Quote>(rows)? {
+        let held = used.held_by_customer.entry(quote.org).or_default();
+        *held += i128::from(quote.block.value.micros());
+        quote.block.draws.iter().for_each(|draw| used.take(draw));
+    }
+    Ok(())
+}
+
+/// limit = available + held + drawn + defaulted, and held is what contracts, orders and quotes hold.
+fn lines(
+    db: &mut Db,
+    balances: &BTreeMap<AccountKey, Balance>,
+    used: &Used,
+    found: &mut Findings,
+) -> Result<(), Fault> {
+    use Account::{ExpAvailable, ExpDefaulted, ExpDrawn, ExpHeld, ExpLimit};
+    let rows: Vec<LineRow> = on!(db, load, credit_lines::table.order(credit_lines::id))?;
+    for line in entities::<_, Line>(rows)? {
+        let net = |account: Account| {
+            let balance = balances.get(&AccountKey::of(account, line.id.uuid()));
+            i128::from(balance.map_or(0, |balance| balance.net(account)))
+        };
+        let parts = net(ExpAvailable) + net(ExpHeld) + net(ExpDrawn) + net(ExpDefaulted);
+        found.unless(net(ExpLimit) == parts, || {
+            format!("the limit of {} is not what is available, held, drawn and defaulted", line.id)
+        });
+        // A closed line holds nothing; what its customer holds is on the one that is open.
+        let is_open = line.state != LineState::Closed;
+        let by_contracts = used.held_by_line.get(&line.id).copied().unwrap_or(0);
+        let by_customer = used.held_by_customer.get(&line.org).copied().filter(|_| is_open);
+        let due = by_contracts + by_customer.unwrap_or(0);
+        found.unless(net(ExpHeld) == due, || {
+            format!("{} holds {}, and its contracts, orders and quotes {due}", line.id, net(ExpHeld))
+        });
+    }
+    Ok(())
+}
+
+/// At no instant is more of a listing taken than it lists.
+fn listed(db: &mut Db, mut used: Used, found: &mut Findings) -> Result<(), Fault> {
+    let mut last = Uid(Uuid::nil());
+    loop {
+        let rows: Vec<ListingRow> = on!(
+            db,
+            load,
+            listings::table.filter(listings::id.gt(last)).order(listings::id).limit(CHUNK)
+        )?;
+        let Some(end) = rows.last() else { return Ok(()) };
+        last = end.id;
+        for listing in entities::<_, Listing>(rows)? {
+            let steps = used.taken.remove(&listing.id).unwrap_or_default();
+            if let Some((instant, taken, most)) = oversold(&listing, steps) {
+                let id = listing.id;
+                found.note(format!("{id} has sold {taken} of {most} GPUs at {instant}"));
+            }
+        }
+    }
+}
+
+/// The first instant at which more is taken than listed, with both numbers.
+fn oversold(listing: &Listing, mut steps: Vec<(Minute, i64)>) -> Option<(Minute, i64, i64)> {
+    steps.sort_unstable();
+    let mut taken = 0;
+    for at_once in steps.chunk_by(|one, next| one.0 == next.0) {
+        let instant = at_once.first()?.0;
+        taken += at_once.iter().map(|(_, step)| step).sum::<i64>();
+        let most = if listing.window.holds(instant) { i64::from(listing.gpus) } else { 0 };
+        if taken > most {
+            return Some((instant, taken, most));
+        }
+    }
+    None
+}
+
+/// Every filled order has its contract.
+fn filled_orders(db: &mut Db, found: &mut Findings) -> Result<(), Fault> {
+    let made = contracts::table.filter(contracts::id.nullable().eq(orders::contract));
+    let without: Vec<OrderRow> = on!(
+        db,
+        load,
+        orders::table.filter(orders::state.eq("filled")).filter(not(exists(made))).limit(CHUNK)
+    )?;
+    for order in entities::<_, Order>(without)? {
+        found.note(format!("{} is filled and has no contract", order.id));
+    }
+    Ok(())
+}
