@@ -155,9 +155,12 @@ fn event_numbers(db: &mut Db, found: &mut Findings) -> Result<(), Fault> {
     let told: Vec<Numbers> = on!(
         db,
         load,
-        events::table
-            .group_by(events::org)
-            .select((events::org, count_star(), min(events::no), max(events::no)))
+        events::table.group_by(events::org).select((
+            events::org,
+            count_star(),
+            min(events::no),
+            max(events::no)
+        ))
     )?;
     let told: BTreeMap<Uid, (i64, Option<i64>, Option<i64>)> =
         told.into_iter().map(|(org, count, first, last)| (org, (count, first, last))).collect();
@@ -224,7 +227,11 @@ fn books(
 
 fn spell(key: &AccountKey) -> String {
     let AccountKey { account, owner, second } = key;
-    if second.is_nil() { format!("{account}/{owner}") } else { format!("{account}/{owner}/{second}") }
+    if second.is_nil() {
+        format!("{account}/{owner}")
+    } else {
+        format!("{account}/{owner}/{second}")
+    }
 }
 
 /// What contracts, resting orders and firm quotes use: credit by line and by customer, GPUs by listing.
@@ -330,7 +337,11 @@ fn lines(
         let by_customer = used.held_by_customer.get(&line.org).copied().filter(|_| is_open);
         let due = by_contracts + by_customer.unwrap_or(0);
         found.unless(net(ExpHeld) == due, || {
-            format!("{} holds {}, and its contracts, orders and quotes {due}", line.id, net(ExpHeld))
+            format!(
+                "{} holds {}, and its contracts, orders and quotes {due}",
+                line.id,
+                net(ExpHeld)
+            )
         });
     }
     Ok(())

@@ -2,10 +2,18 @@
 
 #[path = "../cluster/mod.rs"]
 mod cluster;
+mod market;
 mod sample;
 
 mod keeps;
+mod reads;
+mod rebuilds;
+mod refuses;
+mod twins;
 
+use diesel::Connection;
+use diesel::connection::SimpleConnection;
+use diesel::sqlite::SqliteConnection;
 use headroom::store::{self, Reader, Writer};
 
 /// An empty place to open a store in, gone with the test.
@@ -22,8 +30,41 @@ impl Place {
         }
     }
 
+    /// Another empty one of the same kind.
+    pub fn another(&self) -> Place {
+        match self {
+            Place::Sqlite(_) => Place::Sqlite(tempfile::tempdir().unwrap()),
+            Place::Postgres(_) => Place::Postgres(cluster::shared().unwrap().fresh()),
+        }
+    }
+
     pub fn open(&self) -> (Writer, Reader) {
         store::open(&self.url()).unwrap()
+    }
+
+    /// Runs plain SQL behind the store's back.
+    pub fn execute(&self, sql: &str) {
+        self.try_execute(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    pub fn try_execute(&self, sql: &str) -> Result<(), String> {
+        match self {
+            Place::Sqlite(folder) => {
+                let path = folder.path().join("market.db");
+                let mut link = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+                link.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
+                link.batch_execute(sql).map_err(|error| error.to_string())
+            }
+            Place::Postgres(url) => cluster::try_execute(url, sql).map(drop),
+        }
+    }
+
+    /// An identifier as this database's SQL spells it.
+    pub fn id_literal(&self, id: u128) -> String {
+        match self {
+            Place::Sqlite(_) => format!("x'{id:032x}'"),
+            Place::Postgres(_) => format!("'{id:032x}'::uuid"),
+        }
     }
 }
 

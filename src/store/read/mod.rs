@@ -172,7 +172,10 @@ impl Reader {
     }
 
     /// Lends a connection.
-    pub(super) fn read<T>(&self, work: impl FnOnce(&mut Db) -> Result<T, Fault>) -> Result<T, Fault> {
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&mut Db) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let mut db = self
             .pool
             .get()

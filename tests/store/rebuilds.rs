@@ -1,0 +1,67 @@
+//! What is in the database rebuilds the engine that wrote it, and passes its own audit; and the audit
+//! finds what was tampered with.
+
+use crate::market::Market;
+use crate::{Place, twin};
+use headroom::store::{Durable, check};
+
+twin! {
+    random_batches_rebuild_the_engine_that_wrote_them
+    the_audit_finds_what_was_tampered_with
+}
+
+fn random_batches_rebuild_the_engine_that_wrote_them(place: &Place) {
+    for seed in 1..4 {
+        let place = place.another();
+        let (mut writer, reader) = place.open();
+        writer.load().unwrap();
+        let mut market = Market::open(seed);
+        for step in 0..60 {
+            writer.commit(&market.batch()).unwrap();
+            if step % 10 == 0 {
+                market.assert_rebuilt(writer.load().unwrap());
+            }
+            (0..1 + step % 7).for_each(|_| market.stir());
+        }
+        writer.commit(&market.batch()).unwrap();
+        market.assert_rebuilt(reader.load().unwrap());
+        assert_eq!(check(&reader).unwrap(), Vec::<String>::new());
+    }
+}
+
+fn the_audit_finds_what_was_tampered_with(place: &Place) {
+    // Each line: what somebody does to the rows, and a word of the sentence that tells of it.
+    let tampers = [
+        ("UPDATE audit SET what = 'x' WHERE seq = 3", "audit records"),
+        ("DELETE FROM audit WHERE seq = 3", "audit records"),
+        ("UPDATE commits SET hash = (SELECT hash FROM meta)", "audit records"),
+        ("UPDATE meta SET seq = seq + 1", "the market stands at"),
+        ("DELETE FROM events WHERE no = 2", "without gaps"),
+        ("UPDATE event_heads SET last = last + 1", "without gaps"),
+        ("DELETE FROM entries WHERE no = 5", "entry 5 is missing"),
+        ("UPDATE entries SET amount = amount + 1 WHERE no = 5", "not the sum of its entries"),
+        (
+            "UPDATE accounts SET debits = debits + 1 WHERE account = 'exp_limit'",
+            "not what is available",
+        ),
+        ("UPDATE allocations SET gpus = gpus + 4", "add up to its GPUs"),
+        ("UPDATE allocations SET price = price + 60", "value"),
+        ("DELETE FROM allocations", "add up to its GPUs"),
+        ("UPDATE listings SET gpus = 4", "has sold"),
+        ("UPDATE contracts SET accrued = value, state = 'active'", "holds"),
+        ("UPDATE contracts SET state = 'cancelled'", "holds"),
+        ("UPDATE orders SET contract = NULL WHERE state = 'filled'", "has no contract"),
+    ];
+    for (tamper, told) in tampers {
+        let place = place.another();
+        let (mut writer, reader) = place.open();
+        let mut market = Market::open(1);
+        writer.commit(&market.batch()).unwrap();
+        assert!((0..5).all(|_| market.fill()));
+        writer.commit(&market.batch()).unwrap();
+        assert_eq!(check(&reader).unwrap(), Vec::<String>::new(), "before {tamper}");
+        place.execute(tamper);
+        let found = check(&reader).unwrap();
+        assert!(found.iter().any(|sentence| sentence.contains(told)), "{tamper}: {found:?}");
+    }
+}
