@@ -119,7 +119,7 @@ fn check_shortage(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    #![proptest_config(ProptestConfig::with_cases(3_000))]
 
     #[test]
     fn equals_the_oracle(sites in sites(), wish in wish()) {
