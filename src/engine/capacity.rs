@@ -24,7 +24,8 @@ pub use yard::{Capacity, PoolDigest};
 pub(super) use yard::{Offer, Yard};
 
 words! {
-    /// A factory's life. `planned -> building -> energized -> retired`, steps may be skipped forward.
+    /// A factory's life. `planned -> building -> energized -> retired`, steps may be skipped
+    /// forward.
     FactoryState {
         Planned = "planned",
         Building = "building",
@@ -110,8 +111,8 @@ pub(super) fn change<T: Serialize>(subject: String, before: &T, after: &T) -> Ch
 
 // What trading asks of capacity.
 impl Engine {
-    /// Takes what a block draws: free to reserved, in the schedules and in the CAP ledger. The block was
-    /// found on this very state, so it fits. Listings that sell out say so.
+    /// Takes what a block draws: free to reserved, in the schedules and in the CAP ledger. The
+    /// block was found on this very state, so it fits. Listings that sell out say so.
     pub(super) fn take(
         &mut self,
         at: &Stamp,
@@ -152,8 +153,8 @@ impl Engine {
         self.move_capacity(at, pool, (listed, reserved), amount, contract, at.now(), out);
     }
 
-    /// Gives it back: reserved to free. Listings that have room again reopen; those that ended take nothing.
-    /// Does not retry resting orders: the caller does, once it is done.
+    /// Gives it back: reserved to free. Listings that have room again reopen; those that ended take
+    /// nothing. Does not retry resting orders: the caller does, once it is done.
     pub(super) fn give_back(
         &mut self,
         at: &Stamp,

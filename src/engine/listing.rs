@@ -61,8 +61,8 @@ pub struct Listing {
     pub audience: Audience,
     pub program: Option<ProgramId>,
     pub state: ListingState,
-    /// GPU-minutes of it that contracts and firm quotes have taken and not given back, completed ones
-    /// included: what of it is still on offer cannot be told from live contracts alone.
+    /// GPU-minutes of it that contracts and firm quotes have taken and not given back, completed
+    /// ones included: what of it is still on offer cannot be told from live contracts alone.
     pub taken: i64,
     /// The number of the command that published it: the smaller, the older.
     pub published_seq: u64,
@@ -99,7 +99,8 @@ impl Listing {
 
 // The commands.
 impl Engine {
-    /// Offers capacity of a pool. Of a window that has begun only the rest is offered, from the next slot on.
+    /// Offers capacity of a pool. Of a window that has begun only the rest is offered, from the
+    /// next slot on.
     pub(super) fn publish_listing(
         &mut self,
         at: &Stamp,
@@ -166,7 +167,7 @@ impl Engine {
             return Err(wrong_state(&before, "draft"));
         }
         let slot = self.capacity.yard(before.pool).expect("it is there").sku.slot_minutes;
-        let window = rest_of(before.window, at.now(), slot)?;
+        let window = rest_of(before.window, at.next_minute(), slot)?;
         let amount = gpu_minutes(before.gpus, window);
         self.books_take(before.pool, amount)?;
         // From here it must succeed: every question has been asked.
@@ -242,22 +243,22 @@ impl Engine {
             .ok_or(Refusal::NotFound { kind: "listing" })
     }
 
-    /// Everything about an offer that can be judged by itself; answers the window that is left of it.
+    /// Everything about an offer that can be judged by itself; answers the window that is left of
+    /// it.
     fn offer_fits(&self, at: &Stamp, yard: &Yard, ask: &PublishListing) -> Result<Window, Refusal> {
         let sku = yard.sku.as_ref();
         bound::within("gpus", i64::from(ask.gpus), 1, i64::from(limits::GPUS_MAX))?;
         on_lot("gpus", ask.gpus, sku.gpus_per_node)?;
         price_fits(ask.price, sku)?;
         let (start, end) = (ask.window.start(), ask.window.end());
-        let (now, slot) = (at.now(), sku.slot_minutes);
-        bound::within("start_at", start.count(), limits::MINUTE_MIN, limits::MINUTE_MAX)?;
-        bound::within("end_at", end.count(), limits::MINUTE_MIN, limits::MINUTE_MAX)?;
+        let (now, slot) = (at.next_minute(), sku.slot_minutes);
+        if start.count() < limits::MINUTE_MIN {
+            return Err(Refusal::InThePast { field: "start_at", given: start, next: now });
+        }
+        no_later("start_at", start, now.plus(limits::HORIZON_MINUTES))?;
+        no_later("end_at", end, start.plus(limits::WINDOW_MINUTES_MAX))?;
         on_slot("start_at", start, slot)?;
         on_slot("end_at", end, slot)?;
-        let horizon = now.plus(limits::HORIZON_MINUTES).count();
-        bound::within("start_at", start.count(), limits::MINUTE_MIN, horizon)?;
-        let longest = start.plus(limits::WINDOW_MINUTES_MAX).count();
-        bound::within("end_at", end.count(), start.count(), longest)?;
         let window = rest_of(ask.window, now, slot)?;
         limits_fit(&ask.limits, sku.gpus_per_node)?;
         bound::count("segments", ask.audience.segments.len(), 0, limits::AUDIENCE_MAX)?;
@@ -284,7 +285,8 @@ impl Engine {
         }
     }
 
-    /// A listing is live: its GPU-minutes are on offer, its provider hears it, resting orders are tried.
+    /// A listing is live: its GPU-minutes are on offer, its provider hears it, resting orders are
+    /// tried.
     fn bring_to_market(
         &mut self,
         at: &Stamp,
@@ -364,13 +366,21 @@ fn rest_of(window: Window, now: Minute, slot_minutes: u32) -> Result<Window, Ref
 
 fn price_fits(price: Price, sku: &Sku) -> Result<(), Refusal> {
     let field = "price_per_gpu_hour";
-    bound::within(field, price.micros(), 1, limits::PRICE_MAX)?;
+    let most = Price::from_micros(limits::PRICE_MAX).expect("a bound above zero");
+    if price == Price::default() || price > most {
+        return Err(Refusal::PriceOutOfBounds { field, most, given: price });
+    }
     let tick = sku.tick;
     if price.is_on_tick(tick) {
         Ok(())
     } else {
         Err(Refusal::OffTick { field, tick, given: price })
     }
+}
+
+/// Refuses a time that lies later than `latest`.
+pub(super) fn no_later(field: &'static str, given: Minute, latest: Minute) -> Result<(), Refusal> {
+    if given <= latest { Ok(()) } else { Err(Refusal::TooFar { field, given, latest }) }
 }
 
 fn on_slot(field: &'static str, given: Minute, slot_minutes: u32) -> Result<(), Refusal> {

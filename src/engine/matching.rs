@@ -1,4 +1,5 @@
-//! From an ask to the exact cheapest block: eligible listings, one site, every start that could be cheapest.
+//! From an ask to the exact cheapest block: eligible listings, one site, every start that could be
+//! cheapest.
 //!
 //! Knows capacity and prices. Knows no credit and no contracts, and changes nothing.
 
@@ -94,7 +95,8 @@ pub struct Alternative {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shortage {
     pub constraint: Reason,
-    /// For `capacity`: the most GPUs free on one site throughout the block, at the best permitted start.
+    /// For `capacity`: the most GPUs free on one site throughout the block, at the best permitted
+    /// start.
     pub free_gpus: Option<Gpus>,
     /// For `capacity` with a single start: the instant at which the best site runs short.
     pub short_at: Option<Minute>,
@@ -109,8 +111,8 @@ pub struct Shortage {
     pub alternatives: Vec<Alternative>,
 }
 
-/// The cheapest block for `wanted`: lowest total worth, then earliest start, then the pool whose first
-/// draw was published first. With `min_gpus`, the largest size that fits within the limit.
+/// The cheapest block for `wanted`: lowest total worth, then earliest start, then the pool whose
+/// first draw was published first. With `min_gpus`, the largest size that fits within the limit.
 ///
 /// # Errors
 /// The constraint that bound, with its numbers and the nearest feasible alternatives.
@@ -124,7 +126,8 @@ pub(super) fn cheapest(
     search.block().ok_or_else(|| Box::new(shortage::explain(&search)))
 }
 
-/// As `cheapest`, without the reasons: for resting orders, which are tried often and explained once.
+/// As `cheapest`, without the reasons: for resting orders, which are tried often and explained
+/// once.
 pub(super) fn fill(
     capacity: &Capacity,
     buyer: Buyer,

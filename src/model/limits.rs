@@ -31,7 +31,8 @@ pub const MINUTE_MAX: i64 = 120_966_720;
 pub const WINDOW_MINUTES_MAX: i64 = 10 * 366 * 24 * 60;
 /// How far ahead an order may start: five years of planned factories.
 pub const HORIZON_MINUTES: i64 = 5 * 366 * 24 * 60;
-/// How wide an order's range of starts may be: beyond a year nobody is flexible, and search costs time.
+/// How wide an order's range of starts may be: beyond a year nobody is flexible, and search costs
+/// time.
 pub const START_RANGE_MINUTES_MAX: i64 = 366 * 24 * 60;
 /// Slots are hours or parts of an hour, up to a day.
 pub const SLOT_MINUTES_MAX: u32 = 24 * 60;
@@ -106,8 +107,8 @@ pub const DEADLINES_PER_TICK: usize = 1_000;
 pub const KEYS_FORGOTTEN_PER_TICK: usize = 4_096;
 /// Alternatives offered by one refusal.
 pub const ALTERNATIVES_MAX: usize = 4;
-/// Pools looked at, cheapest first, for the numbers and for each alternative of one refusal: a "no" must not
-/// cost much more than a "yes".
+/// Pools looked at, cheapest first, for the numbers and for each alternative of one refusal: a "no"
+/// must not cost much more than a "yes".
 pub const EXPLAINED_POOLS_MAX: usize = 64;
 /// Listings looked at to name the constraint that bound, for the same reason.
 pub const EXPLAINED_LISTINGS_MAX: usize = 4_096;

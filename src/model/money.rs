@@ -106,7 +106,8 @@ impl Price {
 impl Worth {
     pub const ZERO: Worth = Worth(0);
 
-    /// The sum. A worth is at most 2^63 * 2^32 * 2^32 and sums of at most 2^16 parts are made of it.
+    /// The sum. A worth is at most 2^63 * 2^32 * 2^32 and sums of at most 2^16 parts are made of
+    /// it.
     pub fn plus(self, other: Worth) -> Worth {
         Worth(self.0.checked_add(other.0).expect("a worth stays far below 2^127"))
     }
@@ -131,7 +132,8 @@ impl Worth {
     }
 
     /// The average price for `gpus` over `minutes`, rounded up to the next micro-unit, so that a
-    /// limit at the shown price would have been enough. `None` when it does not fit or nothing is asked.
+    /// limit at the shown price would have been enough. `None` when it does not fit or nothing is
+    /// asked.
     pub fn average(self, gpus: Gpus, minutes: i64) -> Option<Price> {
         let size = i128::from(gpus) * i128::from(minutes);
         if size <= 0 {

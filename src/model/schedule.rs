@@ -1,13 +1,14 @@
 //! A quantity over time: a step function from minutes to counts, zero outside its steps.
 //!
-//! One sorted vector of steps, each "from this minute on, so many". It is independent of the grain and of
-//! the horizon, and small; 6-year contracts cost as much as one-hour contracts.
+//! One sorted vector of steps, each "from this minute on, so many". It is independent of the grain
+//! and of the horizon, and small; 6-year contracts cost as much as one-hour contracts.
 
 use serde::{Deserialize, Serialize};
 
 use super::time::{Minute, Window};
 
-/// A step function of time. Canonical: neighbouring steps differ, the first is not zero, the last is.
+/// A step function of time. Canonical: neighbouring steps differ, the first is not zero, the last
+/// is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Schedule {
     steps: Vec<Step>,
@@ -185,15 +186,16 @@ impl Schedule {
         }
     }
 
-    /// As `forget_before`, once it is worth moving the rest: many small changes then cost little each.
+    /// As `forget_before`, once it is worth moving the rest: many small changes then cost little
+    /// each.
     pub fn trim(&mut self, instant: Minute) {
         if self.steps.get(TRIM_STEPS).is_some_and(|step| step.from <= instant) {
             self.forget_before(instant);
         }
     }
 
-    /// What lies at and after `instant`; zero before it. Equal for schedules that agree from then on,
-    /// whatever each remembers of the past.
+    /// What lies at and after `instant`; zero before it. Equal for schedules that agree from then
+    /// on, whatever each remembers of the past.
     pub fn since(&self, instant: Minute) -> Schedule {
         let past = self.steps.partition_point(|step| step.from <= instant);
         let count = if past == 0 { 0 } else { self.steps[past - 1].count };

@@ -1,4 +1,5 @@
-//! A factory's life: opened by its provider, moved forward, closed when nothing is promised any more.
+//! A factory's life: opened by its provider, moved forward, closed when nothing is promised any
+//! more.
 
 use super::{Factory, FactoryState, Pool, change};
 use crate::engine::command::{Answer, Stamp};

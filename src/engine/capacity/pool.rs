@@ -6,9 +6,10 @@ use crate::engine::command::{Answer, Stamp};
 use crate::engine::contract::{Contract, ContractBrief};
 use crate::engine::effect::Effects;
 use crate::engine::event::{EventData, EventKind};
+use crate::engine::listing::no_later;
 use crate::engine::{Engine, Refusal, bound};
 use crate::model::id::{FactoryId, OrgId, PoolId};
-use crate::model::{Gpus, SkuCode, Window, limits};
+use crate::model::{Gpus, Minute, SkuCode, Window, limits};
 
 // The commands.
 impl Engine {
@@ -85,7 +86,7 @@ impl Engine {
             let (given, next) = (window.start(), at.now());
             return Err(Refusal::InThePast { field: "start_at", given, next });
         }
-        bound::within("end_at", window.end().count(), limits::MINUTE_MIN, limits::MINUTE_MAX)?;
+        no_later("end_at", window.end(), Minute::new(limits::MINUTE_MAX))?;
         on_lot("gpus", gpus, yard.sku.gpus_per_node)?;
         let installed = yard.installed.min_over(window);
         bound::within("gpus", i64::from(gpus), 1, installed)?;

@@ -1,6 +1,8 @@
-//! A pool at work: what is installed, promised, taken and free over time, and the offers in their order.
+//! A pool at work: what is installed, promised, taken and free over time, and the offers in their
+//! order.
 //!
-//! Everything here is derived from entities and can be built anew from them. Knows no command and no effect.
+//! Everything here is derived from entities and can be built anew from them. Knows no command and
+//! no effect.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,15 +34,16 @@ pub(in crate::engine) struct Yard {
     pub(in crate::engine) sku: Arc<Sku>,
     /// Phases less maintenance.
     pub(in crate::engine) installed: Schedule,
-    /// Installed less what contracts and firm quotes have taken. Below zero where a shortfall is recorded.
+    /// Installed less what contracts and firm quotes have taken. Below zero where a shortfall is
+    /// recorded.
     pub(in crate::engine) room: Schedule,
     /// What listings promise together, drafts too, and what listings that have left have sold.
     pub(in crate::engine) listed: Schedule,
     /// Live and sold-out offers, cheapest first, then oldest.
     pub(in crate::engine) offers: Vec<Offer>,
     pub(in crate::engine) drafts: Vec<Listing>,
-    /// The end of the last maintenance window. From then on there is room for all that is free, because
-    /// listed never exceeds installed; before it the matcher asks.
+    /// The end of the last maintenance window. From then on there is room for all that is free,
+    /// because listed never exceeds installed; before it the matcher asks.
     pub(in crate::engine) maintained_until: Minute,
     /// The place of the first live offer: how cheap this pool can be at best.
     best: Option<(Price, u64)>,
@@ -53,8 +56,8 @@ pub struct Capacity {
     /// In the order of their arrival; never removed, so an index stays good.
     pub(in crate::engine) yards: Vec<Yard>,
     pub(in crate::engine) by_id: BTreeMap<PoolId, usize>,
-    /// The yards of each SKU that have a live offer, by the place of their first: an order looks at the
-    /// cheapest pools first and stops when the next cannot be better.
+    /// The yards of each SKU that have a live offer, by the place of their first: an order looks at
+    /// the cheapest pools first and stops when the next cannot be better.
     pub(in crate::engine) by_price: BTreeMap<SkuCode, BTreeSet<(Price, u64, usize)>>,
     /// Where each listing that can still change is.
     pub(in crate::engine) by_listing: BTreeMap<ListingId, usize>,
@@ -131,8 +134,8 @@ impl Yard {
         window.start() < self.maintained_until
     }
 
-    /// The first instant in `window` at which `gpus` more would promise more than is installed, with
-    /// what is installed and listed there.
+    /// The first instant in `window` at which `gpus` more would promise more than is installed,
+    /// with what is installed and listed there.
     pub(in crate::engine) fn first_excess(
         &self,
         window: Window,
@@ -148,8 +151,8 @@ impl Yard {
         None
     }
 
-    /// Where a listing stands among the offers. `price` is where it stood when it was drawn from: most
-    /// often it still does.
+    /// Where a listing stands among the offers. `price` is where it stood when it was drawn from:
+    /// most often it still does.
     pub(super) fn offer_at(&self, listing: ListingId, price: Price) -> Option<usize> {
         let from = self.offers.partition_point(|offer| offer.listing.price < price);
         let same = |offer: &Offer| offer.listing.id == listing;
@@ -209,8 +212,8 @@ impl Capacity {
         self.reorder(at);
     }
 
-    /// Applies the draws of a live contract or an open firm quote, without any effect. Once all listings
-    /// are there: what of a draw's listing has left still binds the pool.
+    /// Applies the draws of a live contract or an open firm quote, without any effect. Once all
+    /// listings are there: what of a draw's listing has left still binds the pool.
     pub(in crate::engine) fn retake(&mut self, pool: PoolId, draws: &[Draw]) {
         let at = self.index(pool);
         let yard = &mut self.yards[at];
@@ -224,7 +227,8 @@ impl Capacity {
         }
     }
 
-    /// A listing leaves. What it has sold from then on still binds the pool, the rest is free to be listed.
+    /// A listing leaves. What it has sold from then on still binds the pool, the rest is free to be
+    /// listed.
     pub(in crate::engine) fn remove(&mut self, listing: &Listing) {
         let at = self.by_listing.remove(&listing.id).expect("a listing leaves once");
         let yard = &mut self.yards[at];
@@ -309,7 +313,8 @@ impl Capacity {
         yard.offer(id).map(|offer| &offer.listing).or_else(|| yard.draft(id))
     }
 
-    /// Everything derived, from `now` on, in key order: equal in an engine and in one rebuilt from its facts.
+    /// Everything derived, from `now` on, in key order: equal in an engine and in one rebuilt from
+    /// its facts.
     pub fn digest_view(&self, now: Minute) -> Vec<PoolDigest> {
         let digest = |yard: &Yard| PoolDigest {
             pool: yard.pool.id,

@@ -1,8 +1,10 @@
-//! What so many GPUs of one pool cost over time, and the start at which a block of them is cheapest.
+//! What so many GPUs of one pool cost over time, and the start at which a block of them is
+//! cheapest.
 //!
-//! At each instant the cheapest free GPUs are taken first, so the cost per minute is a step function and
-//! the cost of a block, as a function of its start, is a straight line between the points at which one of
-//! its ends meets a step. Trying those points, rounded to the slot both ways, finds the exact minimum.
+//! At each instant the cheapest free GPUs are taken first, so the cost per minute is a step
+//! function and the cost of a block, as a function of its start, is a straight line between the
+//! points at which one of its ends meets a step. Trying those points, rounded to the slot both
+//! ways, finds the exact minimum.
 
 use super::Draw;
 use crate::engine::capacity::{Offer, Yard};
@@ -134,7 +136,8 @@ impl Cover {
         let mut before = starts.earliest;
         while let Some((start, cost)) = walk.next_cost() {
             if cost.is_some_and(|cost| cost <= most) {
-                // Between two tried starts the cost is a straight line: halve the way to the crossing.
+                // Between two tried starts the cost is a straight line: halve the way to the
+                // crossing.
                 let (mut too_dear, mut good) = (before, start);
                 let price = |start| self.cost(starts.minutes, start);
                 while good.since(too_dear) > slot {
@@ -172,7 +175,8 @@ impl Piece {
     }
 }
 
-/// Goes through the starts that could be cheapest, in order, with a finger on each end of the block.
+/// Goes through the starts that could be cheapest, in order, with a finger on each end of the
+/// block.
 #[derive(Debug, Clone, Copy)]
 struct Walk<'a> {
     cover: &'a Cover,
@@ -213,7 +217,8 @@ impl<'a> Walk<'a> {
         Some((start, is_clear.then(|| last.spent_by(end).minus(first.spent_by(start)))))
     }
 
-    /// The next start to try: each boundary beside a point where an end of the block meets a step, once.
+    /// The next start to try: each boundary beside a point where an end of the block meets a step,
+    /// once.
     fn next_start(&mut self) -> Option<Minute> {
         loop {
             let start = match self.pending.take() {
@@ -265,7 +270,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What is missing before anything is drawn: all of it, and more than all where the pool has no room.
+/// What is missing before anything is drawn: all of it, and more than all where the pool has no
+/// room.
 fn ground(yard: &Yard, size: Gpus, window: Window) -> Vec<Piece> {
     let size = i64::from(size);
     let piece = |from, need| Piece {
@@ -294,8 +300,8 @@ fn push(pieces: &mut Vec<Piece>, piece: Piece) {
     }
 }
 
-/// What a block draws from `offers`, which come cheapest first: ordered by start, then by price. The
-/// block fits.
+/// What a block draws from `offers`, which come cheapest first: ordered by start, then by price.
+/// The block fits.
 #[expect(single_use_lifetimes, reason = "an `impl` argument cannot leave it unnamed")]
 pub(super) fn draws<'a>(
     offers: impl Iterator<Item = &'a Offer>,

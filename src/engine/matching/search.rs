@@ -1,7 +1,7 @@
 //! Which listings an order may draw from, and the best block among all pools.
 //!
-//! Pools are looked at in the order of their cheapest live listing. What a pool could cost at best is known
-//! before it is looked into, so the search ends as soon as the next pool cannot be better.
+//! Pools are looked at in the order of their cheapest live listing. What a pool could cost at best
+//! is known before it is looked into, so the search ends as soon as the next pool cannot be better.
 
 use super::cover::{self, Cover, Starts};
 use super::{Block, Buyer, Wanted};
@@ -134,7 +134,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The starts to consider for a SKU; `None` when there are none or the duration is not in slots.
+    /// The starts to consider for a SKU; `None` when there are none or the duration is not in
+    /// slots.
     pub(super) fn starts(&self, sku: &Sku) -> Option<Starts> {
         let slot_minutes = sku.slot_minutes;
         let earliest = self.earliest.max(self.now).ceil_to(slot_minutes);
@@ -172,8 +173,16 @@ impl<'a> Search<'a> {
 
     /// What keeps a listing out of this order, if anything does.
     pub(super) fn hurdle(&self, listing: &Listing, sizes: Sizes) -> Option<Reason> {
+        if listing.state != ListingState::Live {
+            return Some(Reason::NoListing);
+        }
+        self.mismatch(listing, sizes)
+    }
+
+    /// As `hurdle`, of a listing that may be sold out.
+    pub(super) fn mismatch(&self, listing: &Listing, sizes: Sizes) -> Option<Reason> {
         let Buyer { org, segment, country } = self.buyer;
-        if listing.state != ListingState::Live || listing.provider == org {
+        if listing.provider == org {
             return Some(Reason::NoListing);
         }
         let (segments, countries) = (&listing.audience.segments, &listing.audience.countries);
@@ -232,8 +241,9 @@ impl<'a> Search<'a> {
         (worth <= self.worth_max(size)).then_some((size, start, worth))
     }
 
-    /// The cheapest block of the largest size in one pool. Between two sizes at which some listing's limits
-    /// let it in or out, a smaller block is never dearer a GPU, so each such range is halved.
+    /// The cheapest block of the largest size in one pool. Between two sizes at which some
+    /// listing's limits let it in or out, a smaller block is never dearer a GPU, so each such range
+    /// is halved.
     fn largest(
         &self,
         yard: &'a Yard,
@@ -248,8 +258,8 @@ impl<'a> Search<'a> {
         ranges.into_iter().rev().find_map(|range| self.largest_within(yard, range, starts))
     }
 
-    /// The sizes, parted where a listing's limits let it in or out: within a part all sizes meet the same
-    /// listings.
+    /// The sizes, parted where a listing's limits let it in or out: within a part all sizes meet
+    /// the same listings.
     fn by_limits(&self, yard: &Yard, sizes: Sizes) -> Vec<Sizes> {
         let mut cuts = vec![sizes.least];
         for offer in &yard.offers {
@@ -361,7 +371,8 @@ impl<'a> Search<'a> {
         Cover::lay(yard, offers, size, starts.window())
     }
 
-    /// The starts, parted where a listing's notice lets it in: within a part all starts meet the same listings.
+    /// The starts, parted where a listing's notice lets it in: within a part all starts meet the
+    /// same listings.
     fn by_notice(&self, yard: &'a Yard, size: Gpus, starts: Starts) -> Vec<Starts> {
         let slot_minutes = starts.slot_minutes;
         let opens = |offer: &Offer| self.opens(&offer.listing).ceil_to(slot_minutes);

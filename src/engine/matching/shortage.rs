@@ -1,12 +1,13 @@
-//! Why nothing fitted, in numbers, and what near it would have: every alternative is a block that was found.
+//! Why nothing fitted, in numbers, and what near it would have: every alternative is a block that
+//! was found.
 //!
-//! Bounded: so many pools and listings are looked at, cheapest first. In a larger market the constraint and
-//! the alternatives speak of those.
+//! Bounded: so many pools and listings are looked at, cheapest first. In a larger market the
+//! constraint and the alternatives speak of those.
 
 use super::search::{Found, Search, Sizes};
 use super::{Alternative, AlternativeKind, Shortage};
-use crate::engine::capacity::Yard;
-use crate::engine::listing::Listing;
+use crate::engine::capacity::{Offer, Yard};
+use crate::engine::listing::{Listing, ListingState};
 use crate::engine::order::Reason;
 use crate::model::{Gpus, Minute, limits};
 
@@ -18,15 +19,14 @@ struct Survey {
     gpus_range: Option<(Gpus, Gpus)>,
     hours_range: Option<(u32, u32)>,
     earliest_start: Option<Minute>,
+    /// So many listings may still be asked.
+    left: usize,
 }
 
 /// Explains a search that found nothing.
 pub(super) fn explain(asked: &Search<'_>) -> Shortage {
     let asked = Search { pools_max: limits::EXPLAINED_POOLS_MAX, ..*asked };
-    let mut survey = survey(&asked);
-    if survey.furthest == Reason::NoListing && is_sold_out(&asked) {
-        survey.furthest = Reason::Capacity;
-    }
+    let survey = survey(&asked);
     let mut shortage = Shortage {
         constraint: survey.furthest,
         free_gpus: None,
@@ -93,46 +93,61 @@ fn yards<'a>(asked: &Search<'a>) -> impl Iterator<Item = &'a Yard> {
         .filter(move |yard| asked.accepts_region(&yard.pool.region))
 }
 
-/// Whether there are listings of the accepted SKUs and regions, all of them sold out.
-fn is_sold_out(asked: &Search<'_>) -> bool {
-    asked.capacity.yards.iter().any(|yard| {
-        let is_accepted =
-            asked.skus.contains(&yard.pool.sku) && asked.accepts_region(&yard.pool.region);
-        is_accepted && !yard.offers.is_empty()
-    })
-}
-
+/// Asks every listing of the pools that have a live one, and of all others when that says too
+/// little.
 fn survey(asked: &Search<'_>) -> Survey {
     let mut survey = Survey {
         furthest: Reason::NoListing,
         gpus_range: None,
         hours_range: None,
         earliest_start: None,
+        left: limits::EXPLAINED_LISTINGS_MAX,
     };
-    let offers = yards(asked).flat_map(|yard| yard.offers.iter().map(move |offer| (yard, offer)));
-    for (yard, offer) in offers.take(limits::EXPLAINED_LISTINGS_MAX) {
-        let listing = &offer.listing;
-        // An order of part of a lot or of a slot meets every listing of the SKU as one outside its limits.
+    yards(asked).for_each(|yard| survey.visit(asked, yard));
+    if survey.furthest < Reason::Capacity {
+        let has_live = |yard: &Yard| yard.offers.iter().any(is_live);
+        let all = asked.capacity.yards.iter().filter(|yard| {
+            asked.skus.contains(&yard.pool.sku)
+                && asked.accepts_region(&yard.pool.region)
+                && !has_live(yard)
+        });
+        all.for_each(|yard| survey.visit(asked, yard));
+    }
+    survey
+}
+
+fn is_live(offer: &Offer) -> bool {
+    offer.listing.state == ListingState::Live
+}
+
+impl Survey {
+    /// Asks the listings of one pool, those that are sold out too: what they lack is capacity.
+    fn visit(&mut self, asked: &Search<'_>, yard: &Yard) {
+        // An order of part of a lot or of a slot meets every listing of the SKU as one outside its
+        // limits.
         let sizes = asked.sizes(&yard.sku);
         let is_whole = sizes.is_some() && asked.minutes % i64::from(yard.sku.slot_minutes) == 0;
         let tried = sizes.unwrap_or(Sizes { least: asked.most, most: asked.most });
-        let hurdle = match asked.hurdle(listing, tried) {
-            None | Some(Reason::Notice) if !is_whole => Reason::Limits,
-            None => Reason::Capacity,
-            Some(hurdle) => hurdle,
-        };
-        if hurdle >= Reason::Limits {
-            widen(&mut survey.gpus_range, gpus_range(yard, listing));
-            widen(&mut survey.hours_range, hours_range(yard, listing));
+        for offer in yard.offers.iter().take(self.left) {
+            self.left -= 1;
+            let listing = &offer.listing;
+            let hurdle = match asked.mismatch(listing, tried) {
+                None | Some(Reason::Notice) if !is_whole => Reason::Limits,
+                None => Reason::Capacity,
+                Some(hurdle) => hurdle,
+            };
+            if hurdle >= Reason::Limits {
+                widen(&mut self.gpus_range, gpus_range(yard, listing));
+                widen(&mut self.hours_range, hours_range(yard, listing));
+            }
+            if hurdle >= Reason::Notice {
+                let opens = asked.opens(listing).ceil_to(yard.sku.slot_minutes);
+                let before = self.earliest_start;
+                self.earliest_start = Some(before.map_or(opens, |before| before.min(opens)));
+            }
+            self.furthest = self.furthest.max(hurdle);
         }
-        if hurdle >= Reason::Notice {
-            let opens = asked.opens(listing).ceil_to(yard.sku.slot_minutes);
-            let before = survey.earliest_start;
-            survey.earliest_start = Some(before.map_or(opens, |before| before.min(opens)));
-        }
-        survey.furthest = survey.furthest.max(hurdle);
     }
-    survey
 }
 
 fn widen<T: Ord + Copy>(range: &mut Option<(T, T)>, by: (T, T)) {
@@ -153,7 +168,8 @@ fn hours_range(yard: &Yard, listing: &Listing) -> (u32, u32) {
     (least, listing.limits.max_hours.unwrap_or(whole).max(least))
 }
 
-/// The most that could be had at any price, and with a single start the instant at which that pool runs short.
+/// The most that could be had at any price, and with a single start the instant at which that pool
+/// runs short.
 fn room(asked: &Search<'_>) -> (Gpus, Option<Minute>) {
     let most = fewer(asked).and_then(|search| search.best());
     let free = most.map_or(0, |found| found.size);

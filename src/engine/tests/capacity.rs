@@ -57,14 +57,13 @@ fn a_factory_goes_forward_only() {
     }
     let mut fair = Fair::new();
     let id = fair.factory;
-    let Ok(Answer::Factory(factory)) =
-        fair.ask(Command::ChangeFactory { id, state: FactoryState::Energized })
+    let Ok(Answer::Factory(factory)) = fair.ask(Command::ChangeFactory { id, state: Energized })
     else {
         panic!("a factory is energized")
     };
-    assert_eq!((factory.state, factory.version), (FactoryState::Energized, 2));
+    assert_eq!((factory.state, factory.version), (Energized, 2));
     assert_eq!(fair.market.out.changes.len(), 1);
-    let back = fair.ask(Command::ChangeFactory { id, state: FactoryState::Building });
+    let back = fair.ask(Command::ChangeFactory { id, state: Building });
     assert!(matches!(back, Err(Refusal::WrongState { state: "energized", .. })), "{back:?}");
 }
 
@@ -100,14 +99,8 @@ fn a_pool_that_cannot_be_is_refused() {
         (phases(&[(4, from), (6, from)]), off_lot),
         (phases(&[(2_000_004, from)]), out_of_bounds("phases.gpus", 1, many, 2_000_004)),
         (phases(&[(1_000_004, from); 2]), out_of_bounds("phases.gpus", 1, many, 2_000_008)),
-        (
-            phases(&[(4, Minute::new(dawn - 1))]),
-            out_of_bounds("phases.from", dawn, dusk, dawn - 1),
-        ),
-        (
-            phases(&[(4, Minute::new(dusk + 1))]),
-            out_of_bounds("phases.from", dawn, dusk, dusk + 1),
-        ),
+        (phases(&[(4, Minute::new(dawn - 1))]), out_of_bounds("phases.from", dawn, dusk, dawn - 1)),
+        (phases(&[(4, Minute::new(dusk + 1))]), out_of_bounds("phases.from", dawn, dusk, dusk + 1)),
         // 144 kW are used; of the 300 the last phase asks for four too many.
         (phases(&[(80, from), (80, from)]), too_dark),
     ] {
@@ -211,19 +204,13 @@ fn what_belongs_to_others_does_not_exist() {
     let customer = fair.market.sign_up("customer", "customer");
     let offer = fair.offer(4, 0, 5);
     for (command, kind) in [
-        (
-            Command::ChangeFactory { id: factory, state: FactoryState::Energized },
-            "factory",
-        ),
+        (Command::ChangeFactory { id: factory, state: FactoryState::Energized }, "factory"),
         (Command::CreatePool { id, factory, sku: code("gb300"), phases }, "factory"),
         (Command::AddPhase { pool, phase: Phase { gpus: 4, from } }, "pool"),
         (Command::AddMaintenance { pool, window, gpus: 4, note }, "pool"),
         (Command::PublishListing(offer), "pool"),
         (Command::ReleaseListing { id: listing.id }, "listing"),
-        (
-            Command::RepriceListing { id: listing.id, expect: 1, price: listing.price },
-            "listing",
-        ),
+        (Command::RepriceListing { id: listing.id, expect: 1, price: listing.price }, "listing"),
         (Command::WithdrawListing { id: listing.id }, "listing"),
     ] {
         let outcome = fair.market.ask(stranger, command.clone());

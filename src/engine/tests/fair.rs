@@ -15,8 +15,8 @@ use crate::engine::refusal::Refusal;
 use crate::model::id::{FactoryId, ListingId, PoolId};
 use crate::model::{Gpus, Micros, Minute, Price, Window};
 
-/// A market with a provider at work: 144 GPUs of a SKU whose lot is 4, whose slot is an hour and whose tick
-/// is a cent, in a factory of 300 kW at 1 kW a GPU. It is eight in the morning.
+/// A market with a provider at work: 144 GPUs of a SKU whose lot is 4, whose slot is an hour and
+/// whose tick is a cent, in a factory of 300 kW at 1 kW a GPU. It is eight in the morning.
 #[derive(Debug)]
 pub(super) struct Fair {
     pub(super) market: Market,

@@ -1,4 +1,5 @@
-//! The matcher against the oracle, on random markets: equal blocks, honest refusals, alternatives that fill.
+//! The matcher against the oracle, on random markets: equal blocks, honest refusals, alternatives
+//! that fill.
 
 use proptest::prelude::*;
 
@@ -101,6 +102,11 @@ fn check_shortage(
         let block = fill(capacity, taken.buyer, taken.wanted(), taken.now);
         prop_assert_eq!(block.map(|block| block.value), Some(offer.value), "{}", kind);
     }
+    let bound = match shortage.constraint {
+        Reason::Price => Reason::Capacity,
+        other => other,
+    };
+    prop_assert_eq!(bound, naive.furthest(wish));
     match shortage.constraint {
         Reason::Price => {
             let (changed, found) = at_any_price.expect("it is only the price");

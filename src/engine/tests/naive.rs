@@ -1,5 +1,5 @@
-//! The oracle: a small market as arrays of five-minute cells, searched by trying every size, every pool and
-//! every start, and stacking listings cell by cell. Slow, and too simple to be wrong.
+//! The oracle: a small market as arrays of five-minute cells, searched by trying every size, every
+//! pool and every start, and stacking listings cell by cell. Slow, and too simple to be wrong.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use crate::engine::capacity::{Capacity, Maintenance, Phase, Pool};
 use crate::engine::catalogue::Sku;
 use crate::engine::listing::{Audience, Listing, ListingState, OrderLimits};
 use crate::engine::matching::{Buyer, Draw, Wanted};
+use crate::engine::order::Reason;
 use crate::model::id::{FactoryId, ListingId, OrgId, PoolId};
 use crate::model::{Code, Gpus, Micros, Minute, Price, Segment, Window, Worth};
 
@@ -18,7 +19,7 @@ pub(super) const CELL: i64 = 5;
 /// Cells in a market: eight hours.
 pub(super) const CELLS: i64 = 96;
 /// The first cell.
-const DAWN: i64 = 30_000_000 - 30_000_000 % 120;
+const DAWN: i64 = 30_000_000;
 /// Minutes in the slots of the two SKUs, and their lots.
 const SLOTS: [u32; 2] = [20, 40];
 const LOTS: [Gpus; 2] = [2, 3];
@@ -124,7 +125,7 @@ impl Wish {
 
 fn limits() -> impl Strategy<Value = OrderLimits> {
     let maybe = |range: std::ops::Range<u32>| prop::option::weighted(0.25, range);
-    (maybe(1..8), maybe(4..14), maybe(1..3), maybe(1..4), maybe(0..4)).prop_map(
+    (maybe(1..4), maybe(2..7), maybe(1..3), maybe(1..4), maybe(0..4)).prop_map(
         |(min_gpus, max_gpus, min_hours, max_hours, notice_hours)| OrderLimits {
             min_gpus,
             max_gpus,
@@ -259,7 +260,8 @@ fn add(row: &mut [i64], window: Window, by: i64) {
     row[cells(window)].iter_mut().for_each(|count| *count += by);
 }
 
-/// The same market twice: as the engine keeps it, and in cells. What a rule would have refused is left out.
+/// The same market twice: as the engine keeps it, and in cells. What a rule would have refused is
+/// left out.
 pub(super) fn build(sites: &[Site], now: Minute) -> (Capacity, Naive) {
     let (mut capacity, mut naive) = (Capacity::default(), Naive { floors: Vec::new() });
     for (place, site) in sites.iter().enumerate() {
@@ -357,7 +359,7 @@ fn shelf(pool: PoolId, site: &Site, offered: &Offered, number: u64) -> Option<Sh
         gpus,
         window,
         price: price(offered.price),
-        limits: offered.limits,
+        limits: whole_lots(offered.limits, lot),
         audience: Audience {
             segments: offered.segments.clone(),
             countries: offered.countries.iter().map(|c| c.parse().expect("a country")).collect(),
@@ -372,6 +374,14 @@ fn shelf(pool: PoolId, site: &Site, offered: &Offered, number: u64) -> Option<Sh
     let mut free = vec![0; usize::try_from(CELLS).expect("few")];
     add(&mut free, window, i64::from(gpus));
     Some(Shelf { listing, free })
+}
+
+/// The limits drawn as lots, as they may be published: in GPUs, the least not above the most.
+fn whole_lots(drawn: OrderLimits, lot: Gpus) -> OrderLimits {
+    let [min_gpus, max_gpus] = [drawn.min_gpus, drawn.max_gpus].map(|lots| lots.map(|n| n * lot));
+    let max_gpus = max_gpus.max(min_gpus.filter(|_| max_gpus.is_some()));
+    let max_hours = drawn.max_hours.max(drawn.min_hours.filter(|_| drawn.max_hours.is_some()));
+    OrderLimits { min_gpus, max_gpus, max_hours, ..drawn }
 }
 
 /// Takes what fits of a listing, as contracts would have; nobody takes of a draft.
@@ -399,13 +409,24 @@ impl Naive {
         (smallest..=wish.gpus).rev().find_map(|size| self.cheapest_of(wish, size))
     }
 
+    /// The last hurdle that some listing meets; `Capacity` when one meets none.
+    pub(super) fn furthest(&self, wish: &Wish) -> Reason {
+        let accepted = self.floors.iter().filter(|floor| {
+            wish.skus.contains(&floor.pool.sku)
+                && (wish.regions.is_empty() || wish.regions.contains(&floor.pool.region))
+        });
+        let hurdles =
+            accepted.flat_map(|floor| floor.offers.iter().map(|shelf| shelf.hurdle(wish, floor)));
+        hurdles.max().unwrap_or(Reason::NoListing)
+    }
+
     fn cheapest_of(&self, wish: &Wish, size: Gpus) -> Option<Found> {
         let mut best: Option<((Worth, i64, u64), Found)> = None;
         for floor in &self.floors {
             let slot = i64::from(SLOTS[floor.kind]);
             let accepts = wish.skus.contains(&floor.pool.sku)
                 && (wish.regions.is_empty() || wish.regions.contains(&floor.pool.region))
-                && size % LOTS[floor.kind] == 0
+                && size.is_multiple_of(LOTS[floor.kind])
                 && wish.minutes % slot == 0;
             if !accepts {
                 continue;
@@ -477,6 +498,38 @@ impl Floor {
 }
 
 impl Shelf {
+    fn hurdle(&self, wish: &Wish, floor: &Floor) -> Reason {
+        // A sold-out listing is judged as if it were live: what it lacks is capacity.
+        let state = match self.listing.state {
+            ListingState::SoldOut => ListingState::Live,
+            other => other,
+        };
+        let listing = Listing { state, ..self.listing.clone() };
+        let smallest = wish.min_gpus.unwrap_or(wish.gpus).max(1);
+        let lot = LOTS[floor.kind];
+        let passes = |limits: OrderLimits, audience: &Audience, start, lot| {
+            let listing = Listing { limits, audience: audience.clone(), ..listing.clone() };
+            let shelf = Shelf { listing, free: Vec::new() };
+            let mut sizes = (smallest..=wish.gpus).filter(|size| size % lot == 0);
+            sizes.any(|size| shelf.takes_part(wish, size, start))
+        };
+        let (limits, audience) = (listing.limits, &listing.audience);
+        let told_early = OrderLimits { notice_hours: None, ..limits };
+        let (none, all, late) = (OrderLimits::default(), Audience::default(), 10 * CELLS);
+        let is_whole = wish.minutes % i64::from(SLOTS[floor.kind]) == 0;
+        if !passes(none, &all, late, 1) {
+            Reason::NoListing
+        } else if !passes(none, audience, late, 1) {
+            Reason::Segment
+        } else if !is_whole || !passes(told_early, audience, late, lot) {
+            Reason::Limits
+        } else if !passes(limits, audience, wish.latest, lot) {
+            Reason::Notice
+        } else {
+            Reason::Capacity
+        }
+    }
+
     fn takes_part(&self, wish: &Wish, size: Gpus, start: i64) -> bool {
         let listing = &self.listing;
         let asks = &listing.limits;
