@@ -277,7 +277,8 @@ mod tests {
         ) {
             let (schedule, minutes) = both(&changes);
             let at = |minute: i64| {
-                usize::try_from(minute).ok().and_then(|place| minutes.get(place)).copied().unwrap_or(0)
+                let place = usize::try_from(minute).ok();
+                place.and_then(|place| minutes.get(place)).copied().unwrap_or(0)
             };
             for minute in -1..=SPAN {
                 prop_assert_eq!(schedule.at(Minute::new(minute)), at(minute));
