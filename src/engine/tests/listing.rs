@@ -307,3 +307,43 @@ fn a_refusal_says_what_the_listings_want() {
         ",
     );
 }
+
+#[test]
+fn supply_that_appears_meets_who_waits() {
+    check(
+        "
+        pool    A gb300 144
+        listing L1 A 72 0h..100h @2.50
+        line    C1 900000
+        order   O1 C1 72 10h..20h <=2.00 gtc -> open price
+        reprice L1 @2.00
+        contract O1                          -> L1:72@2.00
+        order   O2 C1 72 10h..20h <=2.20 gtc -> open
+        listing L2 A 72 0h..100h @2.20 draft
+        order   O2                           -> open
+        release L2
+        contract O2                          -> L2:72@2.20
+        ",
+    );
+}
+
+#[test]
+fn what_comes_back_finds_its_listing_at_another_price() {
+    let mut fair = Fair::new();
+    let live = fair.publish(8, 0, 10);
+    let dearer = fair.publish(8, 0, 10);
+    let draw = fair.draw(&live, 8, 0, 10);
+    fair.take(&draw);
+    let version = fair.market.engine.capacity.listing(live.id).expect("the listing").version;
+    let reprice = |price| Command::RepriceListing { id: live.id, expect: version, price };
+    fair.ask(reprice(price("9.00"))).expect("a price");
+    fair.give_back(&draw);
+    let [first, last] = [dearer.id, live.id].map(|id| {
+        let yard = fair.market.engine.capacity.yard(fair.pool).expect("the pool");
+        let offer = yard.offer(id).expect("an offer");
+        (offer.listing.state, offer.listing.taken, offer.free.min_over(fair.hours(0, 10)))
+    });
+    assert_eq!((first, last), ((ListingState::Live, 0, 8), (ListingState::Live, 0, 8)));
+    assert_eq!(fair.books(), [160, 160, 0, 0]);
+    assert_eq!(fair.faults(), Vec::<String>::new());
+}
