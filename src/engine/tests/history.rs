@@ -1,7 +1,8 @@
 //! Random histories: after every command every invariant holds, every so often the snapshot rebuilds the
 //! same engine, and replaying the same commands ends in the same digest.
 //!
-//! `HEADROOM_HISTORY_COMMANDS` sets how many commands are tried in all: 20,000 unless told.
+//! `HEADROOM_HISTORY_COMMANDS`, set when the tests are built, says how many commands are tried in all:
+//! 20,000 unless told.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -119,7 +120,7 @@ fn assert_replays(stage: &Stage) {
 
 #[test]
 fn random_histories_keep_every_promise() {
-    let asked = std::env::var("HEADROOM_HISTORY_COMMANDS").ok();
+    let asked = option_env!("HEADROOM_HISTORY_COMMANDS");
     let commands = asked.map_or(20_000, |count| count.parse().expect("a number of commands"));
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
