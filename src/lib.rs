@@ -13,6 +13,7 @@
 pub mod config;
 pub mod demo;
 pub mod engine;
+pub mod http;
 pub mod model;
 pub mod sequencer;
 pub mod store;

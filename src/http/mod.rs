@@ -1,0 +1,231 @@
+//! Floor 4, the door: the only room that knows actix, tokens and the shapes of JSON.
+//!
+//! Turns requests into commands for the sequencer and into reads of the store, and answers into bytes.
+//! Decides nothing about the market; every rule it checks is one of spelling or of who is calling.
+
+pub mod applications;
+pub mod audit;
+pub mod caller;
+pub mod catalogue;
+pub mod clock;
+pub mod contracts;
+pub mod events;
+pub mod factories;
+pub mod idempotency;
+pub mod json;
+pub mod keys;
+pub mod kind;
+pub mod ledger;
+pub mod lines;
+pub mod listings;
+pub mod market;
+pub mod matching;
+pub mod members;
+pub mod meta;
+pub mod money;
+pub mod openapi;
+pub mod orders;
+pub mod organizations;
+pub mod page;
+pub mod password;
+pub mod pools;
+pub mod problem;
+pub mod programs;
+pub mod query;
+pub mod quotes;
+pub mod refusal;
+pub mod reply;
+pub mod routes;
+pub mod schema;
+pub mod secret;
+pub mod sessions;
+pub mod time;
+pub mod token;
+pub mod trail;
+pub mod version;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::{App, HttpServer, middleware, web};
+use metrics_exporter_prometheus::PrometheusHandle;
+use uuid::Uuid;
+
+pub use openapi::openapi;
+pub use reply::scribe;
+
+use crate::engine::{Actor, Answer, Command, Key};
+use crate::model::Micros;
+use crate::sequencer::{Clock, Desk, Done, Errand};
+use crate::store::read::Reader;
+use crate::store::{self, KeptAnswer};
+use caller::{Asker, Uses};
+use problem::Problem;
+use reply::Reply;
+use secret::Purpose;
+use token::{Remembered, Signer};
+
+/// A client that has not sent its headers by then is slow on purpose.
+const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connections of well-behaved clients stay open a little longer than common proxies keep theirs.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// How often the writer is told which keys were at work.
+const NOTE_USES_EVERY: Duration = Duration::from_secs(15);
+
+/// What the door needs to do its work. One for all workers.
+#[derive(Debug)]
+pub struct Door {
+    desk: Desk,
+    reader: Reader,
+    signer: Signer,
+    remembered: Remembered,
+    uses: Uses,
+    /// Renders `/metrics`; without one that page says so.
+    metrics: Option<PrometheusHandle>,
+    /// Event streams that are open.
+    streams: AtomicUsize,
+}
+
+impl Door {
+    pub fn new(
+        desk: Desk,
+        reader: Reader,
+        signer: Signer,
+        metrics: Option<PrometheusHandle>,
+    ) -> Self {
+        let (remembered, uses) = (Remembered::default(), Uses::default());
+        Self { desk, reader, signer, remembered, uses, metrics, streams: AtomicUsize::new(0) }
+    }
+
+    /// Hands in a command and answers what came of it, as it was or will be written under its key.
+    async fn ask(&self, who: &impl Asker, key: Option<Key>, command: Command) -> Reply {
+        let request = who.request();
+        let done = self.submit(who, key, command).await?;
+        if let Ok(Answer::Known(key)) = done.outcome {
+            return self.again(key).await;
+        }
+        let written = done.written.unwrap_or_else(|| scribe(&done.outcome, request, done.at));
+        Ok(reply::send(written))
+    }
+
+    /// As `ask`, for what would be: nothing was made, so there is no place to find it at.
+    async fn ask_dry(&self, who: &impl Asker, command: Command) -> Reply {
+        let done = self.submit(who, None, command).await?;
+        let mut written = scribe(&done.outcome, who.request(), done.at);
+        if written.status == 201 {
+            written.status = 200;
+            written.headers.clear();
+        }
+        Ok(reply::send(written))
+    }
+
+    /// Hands in a command whose answer the handler spells itself.
+    async fn decide(
+        &self,
+        who: &impl Asker,
+        command: Command,
+    ) -> Result<(Answer, Micros), Problem> {
+        let done = self.submit(who, None, command).await?;
+        let at = done.at;
+        done.outcome.map(|answer| (answer, at)).map_err(|refusal| Problem::from(&refusal))
+    }
+
+    async fn submit(
+        &self,
+        who: &impl Asker,
+        key: Option<Key>,
+        command: Command,
+    ) -> Result<Done, Problem> {
+        let (actor, request) = (who.actor(), who.request());
+        Ok(self.desk.submit(Errand { actor, request, key, command }).await?)
+    }
+
+    /// The first answer under a key, byte for byte.
+    async fn again(&self, key: Key) -> Reply {
+        let kept = self.read(move |reader| reader.kept(key)).await?;
+        // The engine remembers a key a little longer than the store does; then it is as if in doubt.
+        let KeptAnswer { key: _, status, mut headers, body } =
+            kept.ok_or_else(|| Problem::from(crate::sequencer::Fault::InDoubt))?;
+        headers.push_str("idempotent-replayed: true\n");
+        Ok(reply::send(crate::sequencer::Written { status, headers, body }))
+    }
+
+    /// Reads from the store, off the worker's own thread.
+    async fn read<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Reader) -> Result<T, store::Fault> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let reader = self.reader.clone();
+        Ok(off_thread(move || ask(&reader)).await??)
+    }
+
+    /// The kind of keys that are made here.
+    fn key_purpose(&self) -> Purpose {
+        if self.desk.clock().is_simulated() { Purpose::TestKey } else { Purpose::LiveKey }
+    }
+
+    /// Tells the writer now and then which keys were at work.
+    async fn note_uses(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(NOTE_USES_EVERY).await;
+            let keys = self.uses.take();
+            if keys.is_empty() {
+                continue;
+            }
+            let command = Command::NoteKeyUse { keys };
+            let errand = Errand { actor: Actor::System, request: fresh(), key: None, command };
+            // Lost under load, it is noted at the key's next use.
+            if let Err(fault) = self.desk.submit(errand).await {
+                tracing::debug!(%fault, "the use of keys was not noted");
+            }
+        }
+    }
+}
+
+/// Work that takes long or blocks.
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    web::block(work).await.map_err(|_| Problem::from(crate::sequencer::Fault::Closed))
+}
+
+/// A fresh UUIDv7: the one place that mints them.
+#[expect(clippy::disallowed_methods, reason = "identifiers are minted at the door, here alone")]
+fn fresh() -> Uuid {
+    Uuid::now_v7()
+}
+
+/// Real time, whatever the market's clock shows: for what concerns real people's credentials.
+fn wall() -> Micros {
+    Clock::System.now()
+}
+
+/// Starts serving on a listener. Stops, after the requests under way, when the server's handle says so.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn serve(listener: TcpListener, door: Door, workers: usize) -> std::io::Result<Server> {
+    let door = web::Data::new(door);
+    tokio::spawn(Arc::clone(&door.clone().into_inner()).note_uses());
+    let docs = openapi();
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(door.clone())
+            .wrap(middleware::from_fn(trail::trail))
+            .configure(routes::configure)
+            .service(meta::docs(docs.clone()))
+            .default_service(web::to(meta::nowhere))
+    })
+    .workers(workers)
+    .client_request_timeout(HEADERS_TIMEOUT)
+    .keep_alive(KEEP_ALIVE)
+    .shutdown_timeout(10)
+    .disable_signals()
+    .listen(listener)?;
+    Ok(server.run())
+}

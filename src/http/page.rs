@@ -1,0 +1,127 @@
+//! Lists: pages from the newest to the oldest, with opaque cursors that survive inserts.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::kind;
+use super::problem::Problem;
+use crate::model::limits;
+use crate::store::read::{Page, Slice};
+
+/// One page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct List<T> {
+    pub data: Vec<T>,
+    /// Whether there are older ones.
+    pub has_more: bool,
+    /// What to send as `cursor` to get them; `null` on the last page.
+    #[schema(required = true)]
+    pub next_cursor: Option<String>,
+}
+
+/// Reads `limit` and `cursor`. `kind` names the list, so that another list's cursor is refused.
+pub fn page<Id: FromStr>(
+    kind: &str,
+    limit: Option<u32>,
+    cursor: Option<&str>,
+) -> Result<Page<Id>, Problem> {
+    let after = cursor.map(|text| read_cursor(kind, text)).transpose()?;
+    Ok(Page { after, limit: bounded(limit)? })
+}
+
+/// The page size, within its bounds.
+pub fn bounded(limit: Option<u32>) -> Result<u32, Problem> {
+    match limit {
+        None => Ok(limits::PAGE_DEFAULT),
+        Some(limit @ 1..=limits::PAGE_MAX) => Ok(limit),
+        Some(limit) => {
+            let detail = format!("limit is 1 to {}, not {limit}.", limits::PAGE_MAX);
+            Err(Problem::new(&kind::INVALID_QUERY, detail.clone()).error(
+                "limit",
+                "out_of_bounds",
+                detail,
+            ))
+        }
+    }
+}
+
+/// Spells a page. `id` is what the cursor goes by.
+pub fn list<T, V, Id: Display>(
+    kind: &str,
+    slice: Slice<T>,
+    id: impl Fn(&T) -> Id,
+    view: impl Fn(T) -> V,
+) -> List<V> {
+    let last = slice.data.last().filter(|_| slice.has_more);
+    let next_cursor = last.map(|last| write_cursor(kind, id(last)));
+    List { has_more: slice.has_more, next_cursor, data: slice.data.into_iter().map(view).collect() }
+}
+
+/// A list that fits on one page.
+pub fn whole<T>(data: Vec<T>) -> List<T> {
+    List { data, has_more: false, next_cursor: None }
+}
+
+pub fn write_cursor(kind: &str, id: impl Display) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{kind}:{id}"))
+}
+
+fn read_cursor<Id: FromStr>(kind: &str, text: &str) -> Result<Id, Problem> {
+    let foreign = || {
+        let kind = &kind::INVALID_CURSOR;
+        Problem::new(kind, kind.meaning).error("cursor", "invalid_cursor", kind.title)
+    };
+    // The longest code makes a cursor far shorter than this.
+    if text.len() > 256 {
+        return Err(foreign());
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| foreign())?;
+    let inner = str::from_utf8(&bytes).map_err(|_| foreign())?;
+    let id = inner.strip_prefix(kind).and_then(|rest| rest.strip_prefix(':'));
+    id.and_then(|id| id.parse().ok()).ok_or_else(foreign)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::id::{OrderId, OrgId};
+    use uuid::Uuid;
+
+    #[test]
+    fn a_cursor_leads_to_the_next_page() {
+        let ids = [3, 2].map(|n| OrderId::new(Uuid::from_u128(n)));
+        let slice = Slice { data: ids.to_vec(), has_more: true };
+        let shown = list("order", slice, |id| *id, |id| id.to_string());
+        let cursor = shown.next_cursor.expect("there is more");
+        let next: Page<OrderId> = page("order", Some(7), Some(&cursor)).expect("our own cursor");
+        assert_eq!(next, Page { after: Some(ids[1]), limit: 7 });
+        let last = list("order", Slice { data: ids.to_vec(), has_more: false }, |id| *id, |id| id);
+        assert_eq!(last.next_cursor, None);
+    }
+
+    #[test]
+    fn a_foreign_cursor_is_refused() {
+        let order = write_cursor("order", OrderId::new(Uuid::from_u128(1)));
+        assert!(page::<OrgId>("organization", None, Some(&order)).is_err());
+        assert!(page::<OrderId>("quote", None, Some(&order)).is_err());
+        let long = "A".repeat(10_000);
+        for text in ["", "x", "!!!!", "b3JkZXI6", "b3JkZXI6b3JkXzE", "AAAA", &long] {
+            let problem = page::<OrderId>("order", None, Some(text)).expect_err(text);
+            assert_eq!(problem.kind(), &kind::INVALID_CURSOR);
+        }
+    }
+
+    #[test]
+    fn the_limit_has_bounds() {
+        assert_eq!(bounded(None).expect("default"), 20);
+        assert_eq!(bounded(Some(100)).expect("the most"), 100);
+        for limit in [0, 101, u32::MAX] {
+            assert_eq!(bounded(Some(limit)).expect_err("out").kind().status, 400);
+        }
+    }
+}

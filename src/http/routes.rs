@@ -1,0 +1,155 @@
+//! Every address of the API on one page. Each handler's own file says what it does; this one says where.
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, Resource};
+
+use super::kind;
+use super::problem::Problem;
+use super::reply::Reply;
+use super::{
+    applications, audit, catalogue, clock, contracts, events, factories, keys, ledger, lines,
+    listings, market, members, meta, orders, organizations, pools, programs, quotes, sessions,
+};
+
+/// Writes the page below as actix routes, as a table, and as the list the API reference is made from.
+macro_rules! routes {
+    ($($path:literal { $($method:ident $room:ident::$handler:ident),* })*) => {
+        /// Every path with its methods.
+        pub const TABLE: &[(&str, &[&str])] = &[$(($path, &[$(stringify!($method)),*])),*];
+
+        /// Adds every route.
+        pub fn configure(app: &mut ServiceConfig) {
+            $(
+                let resource = web::resource($path);
+                $(let resource = $method(resource, web::to($room::$handler));)*
+                app.service(resource.default_service(web::to(wrong_method)));
+            )*
+        }
+
+        /// What each handler says of itself.
+        #[derive(utoipa::OpenApi)]
+        #[openapi(paths($($($room::$handler),*),*))]
+        pub struct Handlers;
+    };
+}
+
+fn get(resource: Resource, route: actix_web::Route) -> Resource {
+    // HEAD answers what GET would, without the body.
+    use actix_web::guard::{Any, Get, Head};
+    resource.route(route.guard(Any(Get()).or(Head())))
+}
+
+fn post(resource: Resource, route: actix_web::Route) -> Resource {
+    resource.route(route.guard(actix_web::guard::Post()))
+}
+
+fn patch(resource: Resource, route: actix_web::Route) -> Resource {
+    resource.route(route.guard(actix_web::guard::Patch()))
+}
+
+fn delete(resource: Resource, route: actix_web::Route) -> Resource {
+    resource.route(route.guard(actix_web::guard::Delete()))
+}
+
+routes! {
+    // -- Identity --
+    "/v1/signup" { post organizations::sign_up }
+    "/v1/sessions" { post sessions::open }
+    "/v1/sessions/refresh" { post sessions::refresh }
+    "/v1/sessions/{id}" { delete sessions::close }
+    "/v1/me" { get sessions::me }
+    "/v1/invitations/accept" { post members::accept }
+    "/v1/organizations" { get organizations::list }
+    "/v1/organizations/{id}" { get organizations::get }
+    "/v1/organizations/{id}/approve" { post organizations::approve }
+    "/v1/organizations/{id}/suspend" { post organizations::suspend }
+    "/v1/organizations/{id}/members" { get members::list }
+    "/v1/organizations/{id}/members/{user_id}" {
+        get members::get, patch members::change, delete members::remove
+    }
+    "/v1/organizations/{id}/invitations" { post members::invite }
+    "/v1/api_keys" { get keys::list, post keys::create }
+    "/v1/api_keys/{id}" { get keys::get }
+    "/v1/api_keys/{id}/revoke" { post keys::revoke }
+    // -- Catalogue --
+    "/v1/skus" { get catalogue::skus, post catalogue::create_sku }
+    "/v1/skus/{code}" { get catalogue::sku }
+    "/v1/regions" { get catalogue::regions, post catalogue::create_region }
+    "/v1/regions/{code}" { get catalogue::region }
+    // -- Capacity --
+    "/v1/factories" { get factories::list, post factories::create }
+    "/v1/factories/{id}" { get factories::get }
+    "/v1/factories/{id}/state" { post factories::change }
+    "/v1/pools" { get pools::list, post pools::create }
+    "/v1/pools/{id}" { get pools::get }
+    "/v1/pools/{id}/phases" { post pools::add_phase }
+    "/v1/pools/{id}/maintenance" { post pools::add_maintenance }
+    "/v1/pools/{id}/schedule" { get pools::schedule }
+    // -- Programs and listings --
+    "/v1/programs" { get programs::list, post programs::create }
+    "/v1/programs/{id}" { get programs::get }
+    "/v1/programs/{id}/versions" { post programs::amend }
+    "/v1/programs/{id}/pools" { post programs::enrol }
+    "/v1/listings" { get listings::list, post listings::create }
+    "/v1/listings/{id}" { get listings::get }
+    "/v1/listings/{id}/publish" { post listings::publish }
+    "/v1/listings/{id}/reprice" { post listings::reprice }
+    "/v1/listings/{id}/withdraw" { post listings::withdraw }
+    // -- Credit --
+    "/v1/credit_applications" { get applications::list, post applications::create }
+    "/v1/credit_applications/{id}" { get applications::get }
+    "/v1/credit_applications/{id}/approve" { post applications::approve }
+    "/v1/credit_applications/{id}/decline" { post applications::decline }
+    "/v1/credit_applications/{id}/withdraw" { post applications::withdraw }
+    "/v1/credit_lines" { get lines::list }
+    "/v1/credit_lines/{id}" { get lines::get }
+    "/v1/credit_lines/{id}/freeze" { post lines::freeze }
+    "/v1/credit_lines/{id}/unfreeze" { post lines::unfreeze }
+    "/v1/credit_lines/{id}/limit" { post lines::change_limit }
+    "/v1/credit_lines/{id}/holds" { get lines::holds }
+    "/v1/credit_lines/{id}/history" { get lines::history }
+    // -- Trading --
+    "/v1/quotes" { get quotes::list, post quotes::create }
+    "/v1/quotes/{id}" { get quotes::get }
+    "/v1/orders" { get orders::list, post orders::create }
+    "/v1/orders/batch" { post orders::batch }
+    "/v1/orders/{id}" { get orders::get }
+    "/v1/orders/{id}/cancel" { post orders::cancel }
+    "/v1/contracts" { get contracts::list }
+    "/v1/contracts/{id}" { get contracts::get }
+    // -- Market --
+    "/v1/market/availability" { get market::availability }
+    "/v1/market/book" { get market::book }
+    "/v1/market/trades" { get market::trades }
+    "/v1/clock" { get clock::get }
+    "/v1/test/clock/advance" { post clock::advance }
+    // -- Books, trail, events --
+    "/v1/ledger/accounts" { get ledger::accounts }
+    "/v1/ledger/entries" { get ledger::entries }
+    "/v1/ledger/trial_balance" { get ledger::trial_balance }
+    "/v1/audit_records" { get audit::list }
+    "/v1/events" { get events::list }
+    "/v1/events/stream" { get events::follow }
+    // -- The server itself --
+    "/" { get meta::home }
+    "/healthz" { get meta::healthy }
+    "/readyz" { get meta::ready }
+    "/metrics" { get meta::metrics }
+    "/.well-known/jwks.json" { get meta::jwks }
+    "/problems" { get meta::problems }
+    "/problems/{slug}" { get meta::problem }
+}
+
+/// The address is there, the method is not.
+async fn wrong_method(request: HttpRequest) -> Reply {
+    let pattern = request.match_pattern().unwrap_or_default();
+    let known = TABLE.iter().find(|(path, _)| *path == pattern).map_or(&[][..], |(_, all)| *all);
+    let mut allowed: Vec<String> = known.iter().map(|method| method.to_uppercase()).collect();
+    if known.contains(&"get") {
+        allowed.push("HEAD".to_owned());
+    }
+    let allowed = allowed.join(", ");
+    let detail = format!("This address knows {allowed}.");
+    let problem = Problem::new(&kind::METHOD_NOT_ALLOWED, detail);
+    Err(problem.header(actix_web::http::header::ALLOW, allowed))
+}

@@ -1,0 +1,137 @@
+//! What happens to every request, whatever it asks: an id, one log line, one measurement, problems rendered,
+//! headers that protect pages.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage};
+use metrics::{Counter, Histogram};
+use uuid::Uuid;
+
+use super::caller::{Named, RequestId};
+use super::problem::Problem;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Pages run their own scripts only, load nothing from elsewhere and are framed by nobody.
+const POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; \
+                      object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// Follows one request from its arrival to its answer.
+///
+/// # Errors
+/// What the rooms within did not turn into an answer themselves.
+pub async fn trail(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let began = now();
+    let id = incoming(request.headers()).unwrap_or_else(super::fresh);
+    request.extensions_mut().insert(RequestId(id));
+    let mut answer = next.call(request).await?.map_into_boxed_body();
+    let problem = answer.response_mut().extensions_mut().remove::<Problem>();
+    if let Some(problem) = problem {
+        answer = render(answer, &problem, id);
+    }
+    finish_headers(answer.headers_mut(), id);
+    note(&answer, id, began);
+    Ok(answer)
+}
+
+/// A caller's own id, when it is a UUID: it goes into the audit trail and the events.
+fn incoming(headers: &HeaderMap) -> Option<Uuid> {
+    let text = headers.get(&REQUEST_ID)?.to_str().ok()?;
+    (text.len() == 36).then(|| Uuid::try_parse(text).ok())?
+}
+
+/// Writes a problem now that the request's id is known.
+fn render(answer: ServiceResponse, problem: &Problem, id: Uuid) -> ServiceResponse {
+    let (request, _) = answer.into_parts();
+    ServiceResponse::new(request, problem.response(id))
+}
+
+fn finish_headers(headers: &mut HeaderMap, id: Uuid) {
+    let mut text = Uuid::encode_buffer();
+    let text = id.hyphenated().encode_lower(&mut text);
+    if let Ok(value) = HeaderValue::from_str(text) {
+        headers.insert(REQUEST_ID, value);
+    }
+    let set = HeaderValue::from_static;
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, set("nosniff"));
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    if kind.is_some_and(|kind| kind.starts_with(b"text/html")) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, set(POLICY));
+        headers.insert(header::REFERRER_POLICY, set("no-referrer"));
+        headers.insert(header::X_FRAME_OPTIONS, set("DENY"));
+    } else if !headers.contains_key(header::CACHE_CONTROL) {
+        // Answers are about one caller at one instant.
+        headers.insert(header::CACHE_CONTROL, set("no-store"));
+    }
+}
+
+/// One line and one measurement. Never a token, a body or an address.
+fn note(answer: &ServiceResponse, id: Uuid, began: Instant) {
+    let request = answer.request();
+    let (method, status) = (request.method(), answer.status());
+    let route = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
+    let took = now().duration_since(began);
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    let org = request.extensions().get::<Named>().map(|named| named.0);
+    let org = org.map(tracing::field::display);
+    let (method, code) = (known(method), status.as_u16());
+    if status.is_server_error() {
+        tracing::error!(target: "access", method, route, code, micros, request = %id, org);
+    } else {
+        tracing::info!(target: "access", method, route, code, micros, request = %id, org);
+    }
+    measure(method, route, status, took.as_secs_f64());
+}
+
+/// The method's name; strangers' inventions share one, so that they cannot fill the metrics.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::PUT => "PUT",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+type Measured = (&'static str, String, StatusCode);
+
+thread_local! {
+    /// Looking a metric up by its labels costs more than counting; each worker keeps what it has found.
+    static FOUND: RefCell<HashMap<Measured, (Counter, Histogram)>> = RefCell::default();
+}
+
+fn measure(method: &'static str, route: String, status: StatusCode, seconds: f64) {
+    FOUND.with_borrow_mut(|found| {
+        let key = (method, route, status);
+        let (count, duration) = found.entry(key).or_insert_with_key(|(method, route, status)| {
+            let labels = [
+                ("method", (*method).to_owned()),
+                ("route", route.clone()),
+                ("status", status.as_str().to_owned()),
+            ];
+            let count = metrics::counter!("headroom_http_requests_total", &labels);
+            (count, metrics::histogram!("headroom_http_request_seconds", &labels))
+        });
+        count.increment(1);
+        duration.record(seconds);
+    });
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one stopwatch of the door")]
+fn now() -> Instant {
+    Instant::now()
+}
