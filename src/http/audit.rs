@@ -81,8 +81,7 @@ impl From<&AuditRow> for AuditView {
     get, path = "/v1/audit_records", tag = "Ledger",
     responses((status = 200, description = "A page", body = List<AuditView>)),
 )]
-pub async fn list(who: Caller<grant::Audit>, query: Query<AuditQuery>, door: Data<Door>) -> Reply {
-    let _ = who;
+pub async fn list(_: Caller<grant::Audit>, query: Query<AuditQuery>, door: Data<Door>) -> Reply {
     let page = page::page("audit_record", query.limit, query.cursor.as_deref())?;
     let slice = door.read(move |reader| reader.audit(&page)).await?;
     Ok(shown(&page::list("audit_record", slice, |one| one.seq, |one| AuditView::from(&one))))

@@ -51,7 +51,7 @@ pub async fn get(door: Data<Door>) -> Reply {
     responses((status = 200, description = "The market's time now", body = ClockView)),
 )]
 pub async fn advance(
-    who: Caller<grant::SetClock>,
+    _: Caller<grant::SetClock>,
     body: Json<AdvanceBody>,
     door: Data<Door>,
 ) -> Reply {
@@ -59,7 +59,6 @@ pub async fn advance(
     if !clock.is_simulated() {
         return Err(Problem::not_found("address"));
     }
-    let _ = who;
     let now = clock.now();
     let to = match (body.value.to, body.value.seconds) {
         (Some(to), None) => to.0,

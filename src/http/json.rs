@@ -165,7 +165,7 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     match serde_path_to_error::deserialize(&mut input) {
         Ok(value) => Ok(value),
         Err(wrong) => {
-            let pointer = pointer(wrong.path().iter());
+            let pointer = pointer(wrong.path());
             Err(misfit(pointer, &wrong.into_inner().to_string()))
         }
     }
@@ -176,7 +176,7 @@ pub fn read_value<T: DeserializeOwned>(at: &str, value: serde_json::Value) -> Re
     match serde_path_to_error::deserialize(value) {
         Ok(read) => Ok(read),
         Err(wrong) => {
-            let pointer = format!("{at}{}", pointer(wrong.path().iter()));
+            let pointer = format!("{at}{}", pointer(wrong.path()));
             Err(misfit(pointer, &wrong.into_inner().to_string()))
         }
     }
@@ -191,9 +191,9 @@ impl<'de> Deserialize<'de> for Unread {
     }
 }
 
-fn pointer<'a>(path: impl Iterator<Item = &'a Segment>) -> String {
+fn pointer(path: &serde_path_to_error::Path) -> String {
     let mut pointer = String::new();
-    for segment in path {
+    for segment in path.iter() {
         match segment {
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
             Segment::Map { key } | Segment::Enum { variant: key } => {
@@ -222,7 +222,7 @@ fn misfit(mut pointer: String, message: &str) -> Problem {
         return Problem::field(pointer, code, format!("{}.", sentence(detail)));
     }
     let code = code_of(message);
-    if code == "missing_field"
+    if matches!(code, "missing_field" | "duplicate_field")
         && let Some(name) = message.split('`').nth(1)
     {
         pointer = format!("{pointer}/{name}");

@@ -18,6 +18,11 @@ impl Kind {
         self.code.replace('_', "-")
     }
 
+    /// The kind of problem that a fault in a field is, when it has a page of its own.
+    pub fn by_code(code: &str) -> Option<&'static Kind> {
+        ALL.iter().copied().find(|kind| kind.code == code)
+    }
+
     /// The kind with this slug.
     pub fn by_slug(slug: &str) -> Option<&'static Kind> {
         ALL.iter().copied().find(|kind| kind.slug() == slug)
@@ -67,10 +72,13 @@ kinds! {
         "The request carries no credential, or one that is not (or no longer) good: a token that has \
          expired or was altered, a session that was closed, a key that was revoked, a wrong password.",
         "Sign in with POST /v1/sessions, refresh the token, or use a live API key.";
+    BAD_CREDENTIAL = 401 "bad_credential", "The secret is not good",
+        "The password, refresh token or invitation is wrong, was used before, or has ended.",
+        "Sign in again, or ask for a new invitation.";
     NO_CREDIT_LINE = 402 "no_credit_line", "There is no credit line",
         "An order or firm quote holds credit, and this organization has no line to hold it on.",
         "Apply with POST /v1/credit_applications.";
-    CREDIT_LINE_BLOCKED = 402 "credit_line_blocked", "The credit line takes no new holds",
+    CREDIT_LINE_STATE = 402 "credit_line_state", "The credit line takes no new holds",
         "The line is frozen, past due, running off or closed. What it carries goes on.",
         "Read the line's state with GET /v1/credit_lines and settle what is due, or ask the operator.";
     CREDIT_SHORT = 402 "credit_short", "Not enough credit",
@@ -83,6 +91,9 @@ kinds! {
     NOT_ACTIVE = 403 "not_active", "The caller is no longer active",
         "The person was removed or the key was revoked after the credential was made.",
         "Sign in again or use another key.";
+    PERSON_NEEDED = 403 "person_needed", "This takes a person",
+        "Decisions have a name, and so does whoever makes a key; an API key has none.",
+        "Sign in as a person and do it again.";
     NOT_CAPABLE = 403 "not_capable", "The organization lacks the capability",
         "Only organizations that signed up with this capability may do this.",
         "Sign up an organization with the capability.";
@@ -151,7 +162,102 @@ kinds! {
         "The body is JSON, and a field is missing, unknown, of the wrong type or outside its bound. Each \
          entry of errors points at one.",
         "Correct the fields that errors points at.";
-    IDEMPOTENCY_KEY_REUSED = 422 "idempotency_key_reused", "The key was used for something else",
+    UNKNOWN_FIELD = 422 "unknown_field", "A field is not known here",
+        "The body has a field that this call does not read. It is refused rather than passed over, since a \
+         slip in a name would change what is meant.",
+        "Correct the name, or leave the field out.";
+    MISSING_FIELD = 422 "missing_field", "A field is missing",
+        "The body lacks a field that this call needs.",
+        "Add the field that errors points at.";
+    DUPLICATE_FIELD = 422 "duplicate_field", "A field stands twice",
+        "The body has the same field more than once.",
+        "Send it once.";
+    WRONG_TYPE = 422 "wrong_type", "A field has the wrong type",
+        "The field is JSON of another type than the API reference says.",
+        "Send the type that the API reference says.";
+    UNKNOWN_VALUE = 422 "unknown_value", "A word is not known here",
+        "The field takes one of a few words, and this is none of them.",
+        "Use one of the words in the detail.";
+    CONFLICT = 422 "conflict", "Two fields say different things",
+        "The body has fields that exclude each other.",
+        "Keep the one that is meant.";
+    MONEY_MUST_BE_STRING = 422 "money_must_be_string", "Money is a string",
+        "A JSON number was sent where money is expected. Many programs read numbers as binary fractions, \
+         which cannot hold cents.",
+        "Send a decimal string such as \"2.50\".";
+    INVALID_AMOUNT = 422 "invalid_amount", "The amount cannot be read",
+        "The text is not a plain decimal with at most six places, or is too large.",
+        "Send digits with at most one point, such as \"115200.00\".";
+    WRONG_CURRENCY = 422 "wrong_currency", "The market settles in another currency",
+        "Every market has one settlement currency.",
+        "Send amounts in the currency that the answers show.";
+    WRONG_ID_KIND = 422 "wrong_id_kind", "The id is of another kind",
+        "Ids begin with the kind of thing they name, and this one names another kind.",
+        "Send an id with the prefix in the detail.";
+    INVALID_ID = 422 "invalid_id", "The id cannot be read",
+        "What follows the prefix is not 26 characters of lower-case base32.",
+        "Copy the id as it was answered.";
+    INVALID_CODE = 422 "invalid_code", "The code cannot be read",
+        "SKUs and regions have codes of 2 to 40 of a-z, 0-9, '-', '_' and '.', starting with a letter.",
+        "Send the code as the catalogue lists it.";
+    INVALID_COUNTRY = 422 "invalid_country", "The country cannot be read",
+        "A country is two upper-case letters (ISO 3166-1 alpha-2).",
+        "Send, for example, \"ID\".";
+    INVALID_TIME = 422 "invalid_time", "The time cannot be read",
+        "Times are RFC 3339 with an offset.",
+        "Send, for example, \"2027-02-01T00:00:00Z\".";
+    NOT_A_WHOLE_MINUTE = 422 "not_a_whole_minute", "The time is not a whole minute",
+        "The market counts in whole minutes.",
+        "Send a time with zero seconds.";
+    TIME_OUT_OF_RANGE = 422 "time_out_of_range", "The time is outside the calendar",
+        "The market's calendar runs from 2000 to 2199.",
+        "Send a time within it.";
+    EMPTY_WINDOW = 422 "empty_window", "The window is empty",
+        "A window or range ends before it begins, or at once.",
+        "Send an end after the start.";
+    UNKNOWN = 422 "unknown", "The body names what does not exist",
+        "A field refers to a thing that does not exist, or not for this caller.",
+        "Check the id or code that errors points at.";
+    OUT_OF_BOUNDS = 422 "out_of_bounds", "A field is outside its bound",
+        "Every field has a bound; the answer has both ends of this one where they are numbers.",
+        "Send a value within them.";
+    INVALID = 422 "invalid", "A field does not fit",
+        "The field breaks a rule, which is in the detail.",
+        "Correct the field that errors points at.";
+    OFF_LOT = 422 "off_lot", "Not a multiple of the lot",
+        "GPUs are sold by whole nodes; the SKU says how many GPUs a node has.",
+        "Send a multiple of the lot in the answer.";
+    OFF_TICK = 422 "off_tick", "Not a multiple of the price step",
+        "Prices are multiples of the SKU's step.",
+        "Send a multiple of the tick in the answer.";
+    OFF_SLOT = 422 "off_slot", "Not on a slot boundary",
+        "Windows begin and end on boundaries of the SKU's slots.",
+        "Send one of the nearest boundaries, which are in the answer.";
+    OFF_SLOT_DURATION = 422 "off_slot_duration", "Not whole slots",
+        "A duration is a whole number of the SKU's slots.",
+        "Send a multiple of the slot in the answer.";
+    IN_THE_PAST = 422 "in_the_past", "The time has passed",
+        "Nothing can begin before the next slot.",
+        "Send the time of the next slot, which is in the answer, or a later one.";
+    TOO_FAR = 422 "too_far", "The time is too far away",
+        "The market looks five years ahead.",
+        "Send a time no later than the one in the answer.";
+    PRICE_OUT_OF_BOUNDS = 422 "price_out_of_bounds", "The price is out of bounds",
+        "A price is above zero and no higher than anybody asks; a slip of the decimal point is caught here.",
+        "Send a price within the bound in the answer.";
+    OVERFLOW = 422 "overflow", "The amount is too large to be counted",
+        "Price, GPUs and time multiply to more than the books can hold.",
+        "Ask for less at once.";
+    POWER_EXCEEDED = 422 "power_exceeded", "The factory's power does not carry it",
+        "Installed GPUs never draw more than the factory's power budget.",
+        "Install fewer, or enter a factory with more power.";
+    BEYOND_INSTALLED = 422 "beyond_installed", "More than is installed",
+        "At some instant the pool's listings would promise more GPUs than are installed.",
+        "List fewer, or another window; the answer has the instant and its numbers.";
+    NOT_ENROLLED = 422 "not_enrolled", "The pool is not in the program",
+        "A listing names a program that its pool is not enrolled in.",
+        "Have the operator enrol the pool, or leave the program out.";
+    KEY_REUSED = 422 "key_reused", "The key was used for something else",
         "The same Idempotency-Key came before with another body.",
         "Use a new key for a new intent; repeat the first body exactly to read its answer again.";
     VERSION_REQUIRED = 428 "version_required", "If-Match is required",

@@ -472,6 +472,7 @@ mod tests {
                 audience: Audience::default(),
                 program: None,
                 state: ListingState::Live,
+                taken: 0,
                 published_seq: 1,
                 created_at: Micros::default(),
                 version: 1,

@@ -3,6 +3,8 @@
 //! Turns requests into commands for the sequencer and into reads of the store, and answers into bytes.
 //! Decides nothing about the market; every rule it checks is one of spelling or of who is calling.
 
+#![expect(unused_qualifications, reason = "the API reference's macros write them")]
+
 pub mod applications;
 pub mod audit;
 pub mod caller;
@@ -61,7 +63,7 @@ use crate::engine::{Actor, Answer, Command, Key};
 use crate::model::Micros;
 use crate::sequencer::{Clock, Desk, Done, Errand};
 use crate::store::read::Reader;
-use crate::store::{self, KeptAnswer};
+use crate::store::{Fault, KeptAnswer};
 use caller::{Asker, Uses};
 use problem::Problem;
 use reply::Reply;
@@ -158,7 +160,7 @@ impl Door {
     /// Reads from the store, off the worker's own thread.
     async fn read<T: Send + 'static>(
         &self,
-        ask: impl FnOnce(&Reader) -> Result<T, store::Fault> + Send + 'static,
+        ask: impl FnOnce(&Reader) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Problem> {
         let reader = self.reader.clone();
         Ok(off_thread(move || ask(&reader)).await??)
@@ -196,7 +198,7 @@ async fn off_thread<T: Send + 'static>(
 
 /// A fresh UUIDv7: the one place that mints them.
 #[expect(clippy::disallowed_methods, reason = "identifiers are minted at the door, here alone")]
-fn fresh() -> Uuid {
+pub fn fresh() -> Uuid {
     Uuid::now_v7()
 }
 

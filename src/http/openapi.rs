@@ -12,7 +12,7 @@ use utoipa::openapi::{
 use utoipa::{OpenApi as _, PartialSchema as _, ToSchema as _};
 
 use super::problem::{FieldFault, PROBLEM_JSON, ProblemView};
-use super::routes::Handlers;
+use super::routes::Documented;
 use super::schema;
 
 /// What every caller reads first.
@@ -24,7 +24,7 @@ or capacity are safe to repeat under an `Idempotency-Key`.";
 
 /// The document, complete.
 pub fn openapi() -> Arc<OpenApi> {
-    let mut document = Handlers::openapi();
+    let mut document = Documented::openapi();
     document.openapi = OpenApiVersion::Version31;
     let mut info = Info::new("Headroom", env!("CARGO_PKG_VERSION"));
     info.description = Some(ABOUT.to_owned());
@@ -44,8 +44,18 @@ pub fn openapi() -> Arc<OpenApi> {
     components.schemas.extend(schemas);
     document.security = Some(vec![SecurityRequirement::new("bearer", Vec::<String>::new())]);
     for (path, item) in &mut document.paths.paths {
-        let all = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
-        all.into_iter().flatten().for_each(|operation| complete(path, operation));
+        let all = [
+            ("get", &mut item.get),
+            ("post", &mut item.post),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+        ];
+        for (method, operation) in all {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(name(method, path));
+                complete(path, operation);
+            }
+        }
     }
     Arc::new(document)
 }
@@ -66,6 +76,14 @@ fn tags() -> Vec<utoipa::openapi::Tag> {
     ];
     let tag = |(name, about)| TagBuilder::new().name(name).description(Some(about)).build();
     tags.map(tag).into()
+}
+
+/// The name that generated clients call an operation by: `post_orders_id_cancel`.
+fn name(method: &str, path: &str) -> String {
+    let words = path.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+    let words = words.filter(|word| !word.is_empty() && *word != "v1");
+    let words: Vec<&str> = [method].into_iter().chain(words).collect();
+    if words.len() == 1 { format!("{method}_start") } else { words.join("_") }
 }
 
 /// Adds what follows from an operation's own shape: the problems it can answer with.
@@ -213,9 +231,13 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/api-spec/openapi.json");
         let committed = std::fs::read_to_string(path).unwrap_or_default();
         let served = openapi().to_pretty_json().expect("a document is JSON");
-        assert!(
-            committed.trim() == served.trim(),
-            "the API has changed; run `cargo run -- openapi > api-spec/openapi.json`, look at the \
+        if committed.trim() == served.trim() {
+            return;
+        }
+        let fresh = concat!(env!("CARGO_MANIFEST_DIR"), "/target/openapi.json");
+        std::fs::write(fresh, served + "\n").expect("target is ours to write to");
+        panic!(
+            "the API has changed, and {fresh} says how; run `cargo run -- openapi > api-spec/openapi.json`, look at the \
              difference and commit it"
         );
     }

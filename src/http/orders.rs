@@ -41,7 +41,7 @@ pub enum Stay {
     Ioc,
     /// Rest until cancelled or its latest start passes.
     Gtc,
-    /// As `gtc`, and not beyond `expires_at`.
+    /// As `gtc`, and not beyond `good_till`.
     Gtd,
 }
 
@@ -86,7 +86,7 @@ pub struct OrderBody {
     limit_price_per_gpu_hour: Option<PriceText>,
     time_in_force: Option<Stay>,
     /// For `gtd`: not beyond this instant.
-    expires_at: Option<Moment>,
+    good_till: Option<Moment>,
     workload: Option<Workload>,
     /// Your own reference.
     #[schema(max_length = 128)]
@@ -160,7 +160,7 @@ pub struct OrderView {
     duration_minutes: i64,
     limit_price_per_gpu_hour: Option<PriceText>,
     time_in_force: Stay,
-    expires_at: Option<Moment>,
+    good_till: Option<Moment>,
     workload: Option<Workload>,
     quote_id: Option<QuoteId>,
     contract_id: Option<ContractId>,
@@ -275,7 +275,7 @@ impl OrderBody {
             limit: self.limit_price_per_gpu_hour,
             workload: self.workload,
         };
-        let stay = (self.time_in_force, self.expires_at);
+        let stay = (self.time_in_force, self.good_till);
         let kind = match self.quote_id {
             Some(quote) if parts.is_empty() && stay == (None, None) => OrderKind::Quote(quote),
             Some(_) => {
@@ -295,17 +295,17 @@ fn time_in_force(stay: (Option<Stay>, Option<Moment>)) -> Result<TimeInForce, Pr
         (None | Some(Stay::Ioc), None) => Ok(TimeInForce::Ioc),
         (Some(Stay::Gtc), None) => Ok(TimeInForce::Gtc),
         (Some(Stay::Gtd), Some(until)) => Ok(TimeInForce::Gtd(until.0)),
-        (Some(Stay::Gtd), None) => Err(missing("expires_at")),
+        (Some(Stay::Gtd), None) => Err(missing("good_till")),
         (_, Some(_)) => {
-            let detail = "expires_at goes with time_in_force gtd.";
-            Err(Problem::field("/expires_at", "conflict", detail))
+            let detail = "good_till goes with time_in_force gtd.";
+            Err(Problem::field("/good_till", "conflict", detail))
         }
     }
 }
 
 impl OrderView {
     pub fn new(order: &Order, contract: Option<&Contract>) -> Self {
-        let (time_in_force, expires_at) = match order.time_in_force {
+        let (time_in_force, good_till) = match order.time_in_force {
             TimeInForce::Ioc => (Stay::Ioc, None),
             TimeInForce::Gtc => (Stay::Gtc, None),
             TimeInForce::Gtd(until) => (Stay::Gtd, Some(Moment(until))),
@@ -328,7 +328,7 @@ impl OrderView {
             duration_minutes: ask.minutes,
             limit_price_per_gpu_hour: ask.limit.map(PriceText),
             time_in_force,
-            expires_at,
+            good_till,
             workload: ask.workload,
             quote_id: order.quote,
             contract_id: order.contract,
@@ -515,7 +515,7 @@ mod tests {
         assert!(command(r#"{"quote_id":"quo_01h2xcejqtf2nbrexx3vqjhp41"}"#).is_ok());
         assert!(
             command(&format!(
-                r#"{{{WHOLE},"time_in_force":"gtd","expires_at":"2027-02-01T00:00:00Z"}}"#
+                r#"{{{WHOLE},"time_in_force":"gtd","good_till":"2027-02-01T00:00:00Z"}}"#
             ))
             .is_ok()
         );
@@ -523,8 +523,8 @@ mod tests {
             (r#""quote_id":"quo_01h2xcejqtf2nbrexx3vqjhp41""#, "/quote_id", "conflict"),
             (r#""skus":["h200-hgx8"]"#, "/skus", "conflict"),
             (r#""duration_minutes":60"#, "/duration_minutes", "conflict"),
-            (r#""time_in_force":"gtd""#, "/expires_at", "missing_field"),
-            (r#""expires_at":"2027-02-01T00:00:00Z""#, "/expires_at", "conflict"),
+            (r#""time_in_force":"gtd""#, "/good_till", "missing_field"),
+            (r#""good_till":"2027-02-01T00:00:00Z""#, "/good_till", "conflict"),
             (r#""time_in_force":"fok""#, "/time_in_force", "unknown_value"),
             (r#""hours":3"#, "/hours", "unknown_field"),
         ] {

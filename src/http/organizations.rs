@@ -178,7 +178,9 @@ pub async fn sign_up(who: Visitor, _: NoKey, body: Json<SignUpBody>, door: Data<
     let email = email.trim().to_lowercase();
     let ask =
         SignUp { org, user, name, capabilities, segment, country, email, password_hash, session };
-    match door.decide(&who, Command::SignUp(ask)).await?.0 {
+    let done = door.decide(&who, Command::SignUp(ask)).await;
+    let parts = ["name", "capabilities", "segment", "country"];
+    match done.map_err(|no| no.within("/organization", &parts))?.0 {
         Answer::SignedIn { organization, user, session } => {
             let tokens = door.tokens(NewTokens { user: &user, session: &session, refresh });
             let view = SignedUpView {

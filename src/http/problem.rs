@@ -43,7 +43,6 @@ struct Facts {
 /// The shape of a problem, for the API reference.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
-#[expect(dead_code, reason = "describes what `Problem::body` writes")]
 pub struct ProblemView {
     /// The page that explains this kind of problem.
     #[schema(example = "/problems/credit-short")]
@@ -74,7 +73,8 @@ impl Problem {
     /// A body that does not fit, in one field.
     pub fn field(pointer: impl Into<String>, code: &str, detail: impl Into<String>) -> Self {
         let (pointer, detail) = (pointer.into(), detail.into());
-        Self::new(&kind::INVALID_BODY, detail.clone()).error(pointer, code, detail)
+        let kind = Kind::by_code(code).unwrap_or(&kind::INVALID_BODY);
+        Self::new(kind, detail.clone()).error(pointer, code, detail)
     }
 
     /// Nothing there, or nothing this caller may know of.
@@ -84,8 +84,7 @@ impl Problem {
 
     /// The credential is missing or not good.
     pub fn unauthenticated(detail: &str) -> Self {
-        let challenge = r#"Bearer realm="headroom", error="invalid_token""#;
-        Self::new(&kind::UNAUTHENTICATED, detail).header(header::WWW_AUTHENTICATE, challenge)
+        Self::new(&kind::UNAUTHENTICATED, detail).header(header::WWW_AUTHENTICATE, CHALLENGE)
     }
 
     /// Points at a field.
@@ -109,6 +108,16 @@ impl Problem {
 
     pub fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
         self.0.headers.push((name, value.into()));
+        self
+    }
+
+    /// Moves what points at one of these fields into the part of the body that has them.
+    pub fn within(mut self, part: &str, fields: &[&str]) -> Self {
+        for error in &mut self.0.errors {
+            if fields.iter().any(|field| error.pointer.strip_prefix('/') == Some(field)) {
+                error.pointer.insert_str(0, part);
+            }
+        }
         self
     }
 
@@ -165,6 +174,9 @@ impl Problem {
         answer.body(self.body(request))
     }
 }
+
+/// What a 401 asks for (RFC 6750).
+pub const CHALLENGE: &str = r#"Bearer realm="headroom", error="invalid_token""#;
 
 /// The media type of RFC 9457.
 pub const PROBLEM_JSON: &str = "application/problem+json";

@@ -67,7 +67,7 @@ pub struct ProgramBody {
     #[schema(min_length = 1, max_length = 120)]
     name: String,
     /// The vendor's organization.
-    vendor: OrgId,
+    vendor_id: OrgId,
     #[schema(min_items = 1, max_items = 24)]
     shares: Vec<ShareBody>,
     guarantee: Option<GuaranteeBody>,
@@ -85,7 +85,7 @@ pub struct EnrolBody {
 pub struct ProgramView {
     id: ProgramId,
     name: String,
-    vendor: OrgId,
+    vendor_id: OrgId,
     version: u32,
     shares: Vec<ShareBody>,
     guarantee: Option<GuaranteeBody>,
@@ -98,7 +98,7 @@ pub struct ProgramView {
 pub struct FrozenProgramView {
     program_id: ProgramId,
     version: u32,
-    vendor: OrgId,
+    vendor_id: OrgId,
     shares: Vec<ShareBody>,
     guarantee: Option<GuaranteeBody>,
 }
@@ -157,7 +157,7 @@ impl From<&Program> for ProgramView {
         Self {
             id: one.id,
             name: one.name.clone(),
-            vendor: one.vendor,
+            vendor_id: one.vendor,
             version: one.version,
             shares,
             guarantee,
@@ -173,7 +173,7 @@ impl From<&FrozenProgram> for FrozenProgramView {
         Self {
             program_id: one.program,
             version: one.version,
-            vendor: one.vendor,
+            vendor_id: one.vendor,
             shares,
             guarantee,
         }
@@ -216,7 +216,7 @@ pub async fn create(
     door: Data<Door>,
 ) -> Reply {
     let key = key.over(who.organization(), body.fingerprint);
-    let ProgramBody { name, vendor, shares, guarantee } = body.value;
+    let ProgramBody { name, vendor_id: vendor, shares, guarantee } = body.value;
     let terms = TermsBody { shares, guarantee }.into_terms();
     let id = ProgramId::new(fresh());
     door.ask(&who, key, Command::CreateProgram { id, name, vendor, terms }).await

@@ -1,24 +1,37 @@
 //! The one table from the market's reasons for "no" to problems: where its sentences are written.
 
+use actix_web::http::header::WWW_AUTHENTICATE;
 use serde_json::{Value, json};
 
 use super::kind::{self, Kind};
 use super::matching::ShortageView;
 use super::money::{Amount, PriceText, money};
-use super::problem::Problem;
+use super::problem::{CHALLENGE, Problem};
 use super::time::Moment;
 use crate::engine::Refusal;
 
 /// A refusal in the door's words.
 impl From<&Refusal> for Problem {
     fn from(refusal: &Refusal) -> Self {
-        market(refusal).or_else(|| state(refusal)).unwrap_or_else(|| content(refusal))
+        // Each part takes the variants it knows; a test holds that together they know all.
+        let known = market(refusal).or_else(|| state(refusal)).or_else(|| content(refusal));
+        known.unwrap_or_else(|| plain(&kind::INTERNAL))
     }
 }
 
-/// The JSON pointer of a field the engine names. A dot steps into an object.
+/// The JSON pointer of a field the engine names. A dot steps into an object; a few fields are spelled
+/// otherwise in bodies.
 fn pointer(field: &str) -> String {
-    format!("/{}", field.replace('.', "/"))
+    let spelled = match field {
+        "power_kw" => "power_mw",
+        "coverage" => "guarantee/coverage_bps",
+        "first_loss" => "guarantee/first_loss",
+        "cap" => "guarantee/cap",
+        "vendor_share" | "from_month" => "shares",
+        "phases.gpus" | "phases.from" => "phases",
+        other => other,
+    };
+    format!("/{}", spelled.replace('.', "/"))
 }
 
 fn plain(kind: &'static Kind) -> Problem {
@@ -31,7 +44,7 @@ fn market(refusal: &Refusal) -> Option<Problem> {
         Refusal::NoCreditLine => plain(&kind::NO_CREDIT_LINE),
         Refusal::CreditLineState { line, state } => {
             let detail = format!("The credit line is {state} and takes no new holds.");
-            Problem::new(&kind::CREDIT_LINE_BLOCKED, detail)
+            Problem::new(&kind::CREDIT_LINE_STATE, detail)
                 .with("credit_line_id", line)
                 .with("state", state)
         }
@@ -60,6 +73,11 @@ fn state(refusal: &Refusal) -> Option<Problem> {
     let problem = match refusal {
         Refusal::NotFound { kind } => Problem::not_found(kind),
         Refusal::NotActive => plain(&kind::NOT_ACTIVE),
+        Refusal::NotPermitted { right } => {
+            let detail = format!("This needs the right {right}.");
+            Problem::new(&kind::NOT_PERMITTED, detail).with("right", right)
+        }
+        Refusal::PersonNeeded => plain(&kind::PERSON_NEEDED),
         Refusal::NotCapable { capability } => {
             let detail = format!("This organization is not a {capability}.");
             Problem::new(&kind::NOT_CAPABLE, detail).with("capability", capability)
@@ -108,111 +126,214 @@ fn state(refusal: &Refusal) -> Option<Problem> {
             let detail = format!("There may be at most {most} of: {kind}.");
             Problem::new(&kind::TOO_MANY, detail).with("kind", kind).with("most", most)
         }
-        Refusal::BadCredential => {
-            Problem::unauthenticated("The credential is not, or no longer, good.")
-        }
-        Refusal::KeyReused => plain(&kind::IDEMPOTENCY_KEY_REUSED),
+        Refusal::BadCredential => plain(&kind::BAD_CREDENTIAL).header(WWW_AUTHENTICATE, CHALLENGE),
+        Refusal::KeyReused => plain(&kind::KEY_REUSED),
         _ => return None,
     };
     Some(problem)
 }
 
+/// A field's fault: what is wrong with it, and the numbers.
+struct Fault(&'static str, String, Value);
+
 /// Fields of the body, each with the rule it broke.
-fn content(refusal: &Refusal) -> Problem {
-    let (field, code, detail, numbers): (&str, &str, String, Value) = match refusal {
+fn content(refusal: &Refusal) -> Option<Problem> {
+    let Fault(field, detail, numbers) = quantity(refusal).or_else(|| time(refusal))?;
+    let problem = Problem::field(pointer(field), refusal.code(), detail);
+    let numbers = numbers.as_object().cloned().unwrap_or_default();
+    Some(numbers.iter().fold(problem, |problem, (name, value)| problem.with(name, value)))
+}
+
+fn quantity(refusal: &Refusal) -> Option<Fault> {
+    let fault = match refusal {
         Refusal::Unknown { field, named } => {
-            let detail = format!("\"{named}\" does not exist.");
-            (field, "unknown_reference", detail, json!({ "named": named }))
+            Fault(field, format!("\"{named}\" does not exist."), json!({ "named": named }))
         }
-        Refusal::OutOfBounds { field, least, most, given } => {
-            let detail = format!("{given} is not between {least} and {most}.");
-            let numbers = json!({ "least": least, "most": most, "given": given });
-            (field, "out_of_bounds", detail, numbers)
-        }
+        Refusal::OutOfBounds { field, least, most, given } => Fault(
+            field,
+            format!("{given} is not between {least} and {most}."),
+            json!({ "least": least, "most": most, "given": given }),
+        ),
         Refusal::Invalid { field, rule } => {
-            (field, "invalid", format!("The field {rule}."), json!({}))
+            Fault(field, format!("The field {field} {rule}."), Value::Null)
         }
-        Refusal::OffLot { field, lot, given } => {
-            let detail = format!("{given} is not a multiple of the lot of {lot} GPUs.");
-            (field, "off_lot", detail, json!({ "lot": lot, "given": given }))
-        }
-        Refusal::OffTick { field, tick, given } => {
-            let detail = format!("{given} is not a multiple of the price step {tick}.");
-            let numbers = json!({ "tick": PriceText(*tick), "given": PriceText(*given) });
-            (field, "off_tick", detail, numbers)
-        }
-        Refusal::OffSlot { field, slot_minutes, before, after } => {
-            let detail = format!(
-                "The time is not on a boundary of {slot_minutes} minutes; the nearest are {before} and \
-                 {after}."
-            );
-            let numbers = json!({
-                "slot_minutes": slot_minutes, "before": Moment(*before), "after": Moment(*after),
-            });
-            (field, "off_slot", detail, numbers)
-        }
-        Refusal::InThePast { field, given, next } => {
-            let detail = format!("{given} has passed; the next slot begins at {next}.");
-            (
-                field,
-                "in_the_past",
-                detail,
-                json!({ "given": Moment(*given), "next": Moment(*next) }),
-            )
-        }
-        Refusal::OffSlotDuration { field, slot_minutes, given } => {
-            let detail = format!("{given} minutes are not whole slots of {slot_minutes} minutes.");
-            let numbers = json!({ "slot_minutes": slot_minutes, "given": given });
-            (field, "off_slot_duration", detail, numbers)
-        }
+        Refusal::OffLot { field, lot, given } => Fault(
+            field,
+            format!("{given} is not a multiple of the lot of {lot} GPUs."),
+            json!({ "lot": lot, "given": given }),
+        ),
+        Refusal::OffTick { field, tick, given } => Fault(
+            field,
+            format!("{given} is not a multiple of the price step {tick}."),
+            json!({ "tick": PriceText(*tick), "given": PriceText(*given) }),
+        ),
+        Refusal::PriceOutOfBounds { field, most, given } => Fault(
+            field,
+            format!("{given} is not above zero and at most {most}."),
+            json!({ "most": PriceText(*most), "given": PriceText(*given) }),
+        ),
         Refusal::Overflow { field } => {
-            (field, "overflow", "The amount is too large to be counted.".to_owned(), json!({}))
+            Fault(field, "The amount is too large to be counted.".to_owned(), Value::Null)
         }
-        Refusal::PowerExceeded { budget_kw, needed_kw } => {
-            let detail = format!("The factory has {budget_kw} kW; this needs {needed_kw} kW.");
-            let numbers = json!({ "budget_kw": budget_kw, "needed_kw": needed_kw });
-            ("gpus", "power_exceeded", detail, numbers)
-        }
-        Refusal::BeyondInstalled { at, installed, listed, asked } => {
-            let detail = format!(
-                "At {at} the pool has {installed} GPUs installed and {listed} listed: {asked} more do not \
-                 fit."
-            );
-            let numbers = json!({
+        Refusal::PowerExceeded { budget_kw, needed_kw } => Fault(
+            "gpus",
+            format!("The factory has {budget_kw} kW; this needs {needed_kw} kW."),
+            json!({ "budget_kw": budget_kw, "needed_kw": needed_kw }),
+        ),
+        Refusal::BeyondInstalled { at, installed, listed, asked } => Fault(
+            "gpus",
+            format!(
+                "At {at} the pool has {installed} GPUs installed and {listed} listed: {asked} more \
+                 do not fit."
+            ),
+            json!({
                 "at": Moment(*at), "installed": installed, "listed": listed, "asked": asked,
-            });
-            ("gpus", "beyond_installed", detail, numbers)
-        }
-        Refusal::NotEnrolled { program } => {
-            let detail = format!("The pool is not enrolled in {program}.");
-            ("program_id", "not_enrolled", detail, json!({ "program_id": program }))
-        }
-        // `market` and `state` have taken these.
-        Refusal::NotFound { .. }
-        | Refusal::NotActive
-        | Refusal::NotCapable { .. }
-        | Refusal::PendingReview
-        | Refusal::Suspended
-        | Refusal::OwnRequest
-        | Refusal::RoleNotGrantable { .. }
-        | Refusal::Duplicate { .. }
-        | Refusal::WrongState { .. }
-        | Refusal::VersionMismatch { .. }
-        | Refusal::SameOfficer
-        | Refusal::TermsDiffer { .. }
-        | Refusal::ApplicationWaiting
-        | Refusal::LastOwner
-        | Refusal::QuoteGone { .. }
-        | Refusal::QuoteNotFirm
-        | Refusal::TooMany { .. }
-        | Refusal::BadCredential
-        | Refusal::KeyReused
-        | Refusal::NoCreditLine
-        | Refusal::CreditLineState { .. }
-        | Refusal::CreditShort { .. }
-        | Refusal::NoBlock(_) => return plain(&kind::INTERNAL),
+            }),
+        ),
+        Refusal::NotEnrolled { program } => Fault(
+            "program_id",
+            format!("The pool is not enrolled in {program}."),
+            json!({ "program_id": program }),
+        ),
+        _ => return None,
     };
-    let problem = Problem::field(pointer(field), code, detail);
-    let Value::Object(numbers) = numbers else { return problem };
-    numbers.iter().fold(problem, |problem, (name, value)| problem.with(name, value))
+    Some(fault)
+}
+
+fn time(refusal: &Refusal) -> Option<Fault> {
+    let fault = match refusal {
+        Refusal::OffSlot { field, slot_minutes, before, after } => Fault(
+            field,
+            format!(
+                "The time is not on a boundary of {slot_minutes} minutes; the nearest are {before} \
+                 and {after}."
+            ),
+            json!({
+                "slot_minutes": slot_minutes, "before": Moment(*before), "after": Moment(*after),
+            }),
+        ),
+        Refusal::InThePast { field, given, next } => Fault(
+            field,
+            format!("{given} has passed; the next slot begins at {next}."),
+            json!({ "given": Moment(*given), "next": Moment(*next) }),
+        ),
+        Refusal::TooFar { field, given, latest } => Fault(
+            field,
+            format!("{given} is later than {latest}, as far as the market looks."),
+            json!({ "given": Moment(*given), "latest": Moment(*latest) }),
+        ),
+        Refusal::OffSlotDuration { field, slot_minutes, given } => Fault(
+            field,
+            format!("{given} minutes are not whole slots of {slot_minutes} minutes."),
+            json!({ "slot_minutes": slot_minutes, "given": given }),
+        ),
+        _ => return None,
+    };
+    Some(fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::credit::{Approval, LineState};
+    use crate::engine::matching::Shortage;
+    use crate::engine::order::Reason;
+    use crate::model::id::{LineId, ProgramId};
+    use crate::model::{Minute, Money, Price, Right, Role};
+    use uuid::Uuid;
+
+    /// One of each; the match makes the compiler ask for those to come.
+    fn every_refusal() -> Vec<Refusal> {
+        let line = LineId::new(Uuid::nil());
+        let program = ProgramId::new(Uuid::nil());
+        let (now, price) = (Minute::new(30_000_000), Price::default());
+        let (kind, field, state) = ("order", "gpus", "open");
+        let money = Money::from_micros(1);
+        let shortage = Shortage {
+            constraint: Reason::Capacity,
+            free_gpus: Some(8),
+            short_at: Some(now),
+            best_price: None,
+            earliest_start: None,
+            gpus_range: None,
+            hours_range: None,
+            alternatives: Vec::new(),
+        };
+        let first = Approval { limit: money, tenor_months: 12, net_days: 30 };
+        vec![
+            Refusal::NotFound { kind },
+            Refusal::NotActive,
+            Refusal::NotPermitted { right: Right::Trade },
+            Refusal::PersonNeeded,
+            Refusal::NotCapable { capability: "customer" },
+            Refusal::PendingReview,
+            Refusal::Suspended,
+            Refusal::OwnRequest,
+            Refusal::RoleNotGrantable { role: Role::Admin },
+            Refusal::Unknown { field, named: "x".to_owned() },
+            Refusal::OutOfBounds { field, least: 1, most: 2, given: 3 },
+            Refusal::Invalid { field, rule: "is odd" },
+            Refusal::OffLot { field, lot: 4, given: 5 },
+            Refusal::OffTick { field, tick: price, given: price },
+            Refusal::OffSlot { field, slot_minutes: 60, before: now, after: now },
+            Refusal::InThePast { field, given: now, next: now },
+            Refusal::TooFar { field, given: now, latest: now },
+            Refusal::PriceOutOfBounds { field, most: price, given: price },
+            Refusal::OffSlotDuration { field, slot_minutes: 60, given: 61 },
+            Refusal::Overflow { field },
+            Refusal::PowerExceeded { budget_kw: 1, needed_kw: 2 },
+            Refusal::BeyondInstalled { at: now, installed: 1, listed: 1, asked: 1 },
+            Refusal::NotEnrolled { program },
+            Refusal::Duplicate { kind, named: "x".to_owned() },
+            Refusal::WrongState { kind, state, needed: state },
+            Refusal::VersionMismatch { expected: 1, actual: 2 },
+            Refusal::SameOfficer,
+            Refusal::TermsDiffer { first },
+            Refusal::ApplicationWaiting,
+            Refusal::LastOwner,
+            Refusal::QuoteGone { state },
+            Refusal::QuoteNotFirm,
+            Refusal::TooMany { kind, most: 1 },
+            Refusal::BadCredential,
+            Refusal::KeyReused,
+            Refusal::NoCreditLine,
+            Refusal::CreditLineState { line, state: LineState::Frozen },
+            Refusal::CreditShort { line, needed: money, available: money, missing: money },
+            Refusal::NoBlock(Box::new(shortage)),
+        ]
+    }
+
+    #[test]
+    fn every_refusal_has_its_own_problem_and_page() {
+        let all = every_refusal();
+        assert_eq!(all.len(), 39, "one of each: the count in `Refusal::code`");
+        for refusal in all {
+            let problem = Problem::from(&refusal);
+            assert_eq!(problem.kind().code, refusal.code());
+            assert!(problem.kind().status < 500, "{}", refusal.code());
+            let body = problem.value(Uuid::nil());
+            let page = format!("/problems/{}", problem.kind().slug());
+            assert_eq!(body["type"], page.as_str());
+            assert_eq!(body["request_id"], Uuid::nil().to_string().as_str());
+            assert!(body["detail"].as_str().is_some_and(|text| text.ends_with('.')), "{body}");
+            if problem.kind().status == 422 && refusal != Refusal::KeyReused {
+                assert_eq!(problem.errors().len(), 1, "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_are_members() {
+        let line = LineId::new(Uuid::nil());
+        let money = |text: &str| text.parse::<Money>().expect("money");
+        let refusal = Refusal::CreditShort {
+            line,
+            needed: money("115200"),
+            available: money("100000"),
+            missing: money("15200"),
+        };
+        let body = Problem::from(&refusal).value(Uuid::nil());
+        assert_eq!(body["status"], 402);
+        assert_eq!(body["missing"], json!({ "amount": "15200.00", "currency": "USD" }));
+    }
 }

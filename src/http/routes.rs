@@ -27,9 +27,9 @@ macro_rules! routes {
         }
 
         /// What each handler says of itself.
-        #[derive(utoipa::OpenApi)]
+        #[derive(Debug, utoipa::OpenApi)]
         #[openapi(paths($($($room::$handler),*),*))]
-        pub struct Handlers;
+        pub struct Documented;
     };
 }
 

@@ -37,7 +37,7 @@ macro_rules! words {
 
         /// Every word, for the places that only refer to them.
         pub fn words(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-            $(schemas.push(($word::name().into_owned(), $word::schema()));)*
+            $(schemas.push((<$word as ToSchema>::name().into_owned(), $word::schema()));)*
         }
     };
 }

@@ -162,7 +162,7 @@ impl<'de> Visitor<'de> for StartVisitor {
         let earliest = earliest.ok_or_else(|| de::Error::missing_field("earliest"))?;
         let latest = latest.ok_or_else(|| de::Error::missing_field("latest"))?;
         if earliest > latest {
-            return Err(fault("empty_range", "earliest lies after latest"));
+            return Err(fault("empty_window", "earliest lies after latest"));
         }
         Ok(StartAt(Start::Between { earliest, latest }))
     }

@@ -1,7 +1,7 @@
 //! Access tokens: EdDSA JWTs of the `at+jwt` type, signed with a key of our own, verified strictly, and
 //! remembered for a while once verified. Knows people's ids and their sessions; not what they may do.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -239,9 +239,9 @@ pub struct Remembered(RwLock<Generations>);
 
 #[derive(Debug, Default)]
 struct Generations {
-    young: HashMap<[u8; 32], Verified>,
+    young: BTreeMap<[u8; 32], Verified>,
     /// Filled before `young` was; dropped as a whole when that is full too.
-    old: HashMap<[u8; 32], Verified>,
+    old: BTreeMap<[u8; 32], Verified>,
 }
 
 impl Remembered {

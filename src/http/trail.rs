@@ -2,13 +2,12 @@
 //! headers that protect pages.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
-use std::time::Instant;
+use std::collections::BTreeMap;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
 use metrics::{Counter, Histogram};
@@ -16,6 +15,7 @@ use uuid::Uuid;
 
 use super::caller::{Named, RequestId};
 use super::problem::Problem;
+use crate::sequencer::Stopwatch;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -31,7 +31,7 @@ pub async fn trail(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let began = now();
+    let watch = Stopwatch::start();
     let id = incoming(request.headers()).unwrap_or_else(super::fresh);
     request.extensions_mut().insert(RequestId(id));
     let mut answer = next.call(request).await?.map_into_boxed_body();
@@ -40,7 +40,7 @@ pub async fn trail(
         answer = render(answer, &problem, id);
     }
     finish_headers(answer.headers_mut(), id);
-    note(&answer, id, began);
+    note(&answer, id, watch);
     Ok(answer)
 }
 
@@ -76,21 +76,20 @@ fn finish_headers(headers: &mut HeaderMap, id: Uuid) {
 }
 
 /// One line and one measurement. Never a token, a body or an address.
-fn note(answer: &ServiceResponse, id: Uuid, began: Instant) {
+fn note(answer: &ServiceResponse, id: Uuid, watch: Stopwatch) {
     let request = answer.request();
     let (method, status) = (request.method(), answer.status());
     let route = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
-    let took = now().duration_since(began);
-    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    let seconds = watch.seconds();
     let org = request.extensions().get::<Named>().map(|named| named.0);
     let org = org.map(tracing::field::display);
     let (method, code) = (known(method), status.as_u16());
     if status.is_server_error() {
-        tracing::error!(target: "access", method, route, code, micros, request = %id, org);
+        tracing::error!(target: "access", method, route, code, seconds, request = %id, org);
     } else {
-        tracing::info!(target: "access", method, route, code, micros, request = %id, org);
+        tracing::info!(target: "access", method, route, code, seconds, request = %id, org);
     }
-    measure(method, route, status, took.as_secs_f64());
+    measure(method, route, code, seconds);
 }
 
 /// The method's name; strangers' inventions share one, so that they cannot fill the metrics.
@@ -107,21 +106,21 @@ fn known(method: &Method) -> &'static str {
     }
 }
 
-type Measured = (&'static str, String, StatusCode);
+type Measured = (&'static str, String, u16);
 
 thread_local! {
     /// Looking a metric up by its labels costs more than counting; each worker keeps what it has found.
-    static FOUND: RefCell<HashMap<Measured, (Counter, Histogram)>> = RefCell::default();
+    static FOUND: RefCell<BTreeMap<Measured, (Counter, Histogram)>> = RefCell::default();
 }
 
-fn measure(method: &'static str, route: String, status: StatusCode, seconds: f64) {
+fn measure(method: &'static str, route: String, status: u16, seconds: f64) {
     FOUND.with_borrow_mut(|found| {
         let key = (method, route, status);
         let (count, duration) = found.entry(key).or_insert_with_key(|(method, route, status)| {
             let labels = [
                 ("method", (*method).to_owned()),
                 ("route", route.clone()),
-                ("status", status.as_str().to_owned()),
+                ("status", status.to_string()),
             ];
             let count = metrics::counter!("headroom_http_requests_total", &labels);
             (count, metrics::histogram!("headroom_http_request_seconds", &labels))
@@ -129,9 +128,4 @@ fn measure(method: &'static str, route: String, status: StatusCode, seconds: f64
         count.increment(1);
         duration.record(seconds);
     });
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one stopwatch of the door")]
-fn now() -> Instant {
-    Instant::now()
 }
