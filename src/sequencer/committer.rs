@@ -71,9 +71,9 @@ pub(super) fn run(
 ) -> (Box<dyn Durable>, Option<store::Fault>) {
     shared.inbox.committer_is_free();
     while let Ok(Sealed { batch, shelves, waiters, tally }) = sealed.recv() {
-        if let Some(batch) = batch {
+        if let Some(batch) = &batch {
             let watch = Stopwatch::start();
-            if let Err(fault) = store.commit(&batch) {
+            if let Err(fault) = store.commit(batch) {
                 metrics::counter!("headroom_commit_faults_total").increment(1);
                 tracing::error!(commit = batch.number, %fault, "a commit failed");
                 // First close the door, then tell: who hears of it and retries must find it closed.
@@ -83,11 +83,12 @@ pub(super) fn run(
             }
             metrics::histogram!("headroom_commit_seconds").record(watch.seconds());
             metrics::counter!("headroom_commits_total").increment(1);
-            publish(shared, &batch, shelves);
+            publish(shared, batch, shelves);
         }
         waiters.into_iter().for_each(Waiter::answer);
-        note(&tally, shared);
         shared.inbox.committer_is_free();
+        // Nobody waits for what is left: counting, and letting go of the batch.
+        note(&tally, shared);
     }
     (store, None)
 }
