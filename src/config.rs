@@ -49,7 +49,7 @@ pub struct Flags {
     /// HEADROOM_CLOCK_START: where a new market's simulated clock stands [default: now]
     #[arg(long, global = true, value_name = "TIME", help_heading = "Settings")]
     pub clock_start: Option<String>,
-    /// HEADROOM_LOG: what is logged, such as info or headroom=debug [default: info]
+    /// HEADROOM_LOG: what is logged [default: info,actix_server=warn]
     #[arg(long, global = true, value_name = "FILTER", help_heading = "Settings")]
     pub log: Option<String>,
     /// HEADROOM_LOG_FORMAT: auto, text or json; auto is text on a terminal [default: auto]
@@ -174,7 +174,7 @@ const TABLE: [(&str, &str); 18] = [
     ("HEADROOM_OPERATOR_COUNTRY", "US"),
     ("HEADROOM_CLOCK", "system"),
     ("HEADROOM_CLOCK_START", ""),
-    ("HEADROOM_LOG", "info"),
+    ("HEADROOM_LOG", "info,actix_server=warn"),
     ("HEADROOM_LOG_FORMAT", "auto"),
     ("HEADROOM_TWO_PERSON_THRESHOLD", "1000000"),
     ("HEADROOM_PLATFORM_FEE", "500"),

@@ -18,4 +18,5 @@ pub mod model;
 pub mod sequencer;
 pub mod store;
 pub mod telemetry;
+pub mod verify;
 pub mod view;

@@ -31,6 +31,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("demo", BELOW_MAIN),
     ("bench", BELOW_MAIN),
     ("serve", BELOW_MAIN),
+    ("verify", &["model", "engine", "store"]),
     ("main", EVERYTHING),
 ];
 
@@ -62,6 +63,7 @@ const EVERYTHING: &[&str] = &[
     "http",
     "client",
     "serve",
+    "verify",
     "demo",
     "bench",
 ];
