@@ -16,6 +16,7 @@ pub mod engine;
 pub mod http;
 pub mod model;
 pub mod sequencer;
+pub mod serve;
 pub mod store;
 pub mod telemetry;
 pub mod verify;

@@ -1,1 +1,96 @@
-fn main() {}
+//! The commands of the binary. Reads what was asked for, calls the room that does it, and turns
+//! what came of it into an exit code. Knows nothing else.
+//!
+//! Exit codes: 0 well, 1 it could not be done (or `verify` found something broken), 2 wrong usage
+//! or settings, 3 another process writes this database, 70 an assertion failed: start it anew.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use headroom::config::{Config, Flags};
+use headroom::sequencer::Ending;
+use headroom::serve::{self, ServeError};
+use headroom::{http, store, telemetry, verify};
+
+/// Headroom: an open, self-hosted marketplace and reservation backend for GPU capacity.
+///
+/// Without a command it serves. Every setting can be given as a flag, in the environment or in a
+/// file.
+#[derive(Debug, Parser)]
+#[command(name = "headroom", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Task>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+enum Task {
+    /// Serve the market (the default)
+    Serve,
+    /// Look at a database: rows, audit chain, and the engine that can be built from them
+    Verify,
+    /// Print the OpenAPI document
+    Openapi,
+    /// Print every setting and where it comes from
+    Config,
+}
+
+/// Another process writes this database.
+const DEPOSED: u8 = 3;
+/// An assertion failed: sysexits.h calls it an internal software error.
+const BROKEN: u8 = 70;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let config = match Config::read(&cli.flags) {
+        Ok(config) => config,
+        Err(error) => return fail(2, &error),
+    };
+    let task = cli.command.unwrap_or(Task::Serve);
+    match task {
+        Task::Config => {
+            for told in &config.told {
+                println!("{:<30} {:<11} {}", told.name, told.origin, told.shown);
+            }
+            return ExitCode::SUCCESS;
+        }
+        Task::Openapi => {
+            println!("{}", http::openapi().to_pretty_json().expect("a document is plain data"));
+            return ExitCode::SUCCESS;
+        }
+        Task::Serve | Task::Verify => {}
+    }
+    if let Err(error) = telemetry::log(&config.log, config.log_format) {
+        return fail(2, &error);
+    }
+    if task == Task::Verify { look(&config) } else { serve(&config) }
+}
+
+fn serve(config: &Config) -> ExitCode {
+    match serve::run(config) {
+        Ok(Ending::Stopped) => ExitCode::SUCCESS,
+        Ok(Ending::Deposed) => fail(DEPOSED, &"another process has taken this database over"),
+        Ok(Ending::Broken) => fail(BROKEN, &"an assertion failed; nothing unsaid was lost"),
+        Err(ServeError::Store(fault @ store::Fault::Deposed)) => fail(DEPOSED, &fault),
+        Err(error) => fail(1, &error),
+    }
+}
+
+fn look(config: &Config) -> ExitCode {
+    let report = store::open_to_read(&config.database)
+        .and_then(|reader| verify::verify(&reader, &serve::settings(config)));
+    match report {
+        Ok(report) => {
+            print!("{report}");
+            if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(fault) => fail(1, &fault),
+    }
+}
+
+fn fail(code: u8, why: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("headroom: {why}");
+    ExitCode::from(code)
+}

@@ -1,5 +1,5 @@
-//! `headroom verify`: whether what is on disk is whole. Looks at the rows, at the audit chain, and at the
-//! engine that can be built from them. Reads only; may look beside a running server.
+//! `headroom verify`: whether what is on disk is whole. Looks at the rows, at the audit chain, and
+//! at the engine that can be built from them. Reads only; may look beside a running server.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -62,8 +62,8 @@ pub fn verify(reader: &Reader, settings: &Settings) -> Result<Report, store::Fau
     let rows = Check { what: "rows and the audit chain", broken: store::check(reader)? };
     let Loaded { snapshot, number, hash: _ } = reader.load()?;
 
-    // A snapshot that makes no sense stops the building of an engine by an assertion. Here that is a
-    // finding, not a fault of ours.
+    // A snapshot that makes no sense stops the building of an engine by an assertion. Here that is
+    // a finding, not a fault of ours.
     let build = || {
         let again = || Engine::restore(settings.clone(), snapshot.clone());
         (again(), again().digest())

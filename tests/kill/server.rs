@@ -1,0 +1,144 @@
+//! The real server as a child process: started, asked over HTTP, killed.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+pub const ADMIN: &str = "admin@headroom.local";
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// A running server. Dropped, it is killed.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    pub url: String,
+}
+
+/// The binary, with nothing of this machine's environment in it.
+fn binary(folder: &Path, database: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_headroom"));
+    command
+        .env_clear()
+        .env("HEADROOM_LISTEN", "127.0.0.1:0")
+        .env("HEADROOM_DATA_DIR", folder)
+        .env("DATABASE_URL", database)
+        .env("HEADROOM_ADMIN_EMAIL", ADMIN)
+        .env("HEADROOM_ADMIN_PASSWORD", PASSWORD)
+        // One officer is enough here.
+        .env("HEADROOM_TWO_PERSON_THRESHOLD", "1000000000")
+        .env("HEADROOM_LOG", "warn");
+    command
+}
+
+impl Server {
+    /// Starts it and waits until it listens.
+    pub fn start(folder: &Path, database: &str) -> Self {
+        let mut child = binary(folder, database)
+            .arg("serve")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
+        let stdout = child.stdout.take().expect("it is piped");
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).expect("it says where it listens");
+        let url = line.trim().strip_prefix("listening on ").expect(&line).to_owned();
+        Self { child, url }
+    }
+
+    /// The way of `kill -9`: no time for a last word.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it is gone");
+    }
+
+    /// The way of an operator: SIGTERM, and wait.
+    pub fn stop(mut self) -> ExitStatus {
+        let process = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &process]).status().expect("kill runs");
+        assert!(sent.success());
+        self.child.wait().expect("it ends")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // After `kill` and `stop` there is nothing left to kill.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// `headroom verify`: whether it found everything sound, and what it printed.
+pub fn verify(folder: &Path, database: &str) -> (bool, String) {
+    let output = binary(folder, database).arg("verify").output().expect("it runs");
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    (output.status.success(), text.into_owned())
+}
+
+/// An answer over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    pub status: u16,
+    pub replayed: bool,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("an answer is JSON")
+    }
+
+    /// The member of the answer, which must be good.
+    pub fn text(&self, member: &str) -> String {
+        let body = self.json();
+        assert!((200..300).contains(&self.status), "{} {body}", self.status);
+        let found = member.split('.').fold(&body, |value, name| &value[name]);
+        found.as_str().unwrap_or_else(|| panic!("no {member} in {body}")).to_owned()
+    }
+}
+
+/// Somebody who asks: who, and how.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    http: reqwest::blocking::Client,
+    pub token: String,
+}
+
+impl Caller {
+    pub fn new() -> Self {
+        let http = reqwest::blocking::Client::builder()
+            .timeout(Duration::from_secs(20))
+            .build()
+            .expect("a client");
+        Self { http, token: String::new() }
+    }
+
+    pub fn with(&self, token: String) -> Self {
+        Self { http: self.http.clone(), token }
+    }
+
+    pub fn get(&self, url: &str) -> reqwest::Result<Reply> {
+        reply(self.http.get(url).bearer_auth(&self.token).send()?)
+    }
+
+    pub fn post(&self, url: &str, key: &str, body: &Value) -> reqwest::Result<Reply> {
+        let mut request = self.http.post(url).json(body);
+        if !self.token.is_empty() {
+            request = request.bearer_auth(&self.token);
+        }
+        if !key.is_empty() {
+            request = request.header("idempotency-key", key);
+        }
+        reply(request.send()?)
+    }
+}
+
+/// An answer counts when its last byte has come.
+fn reply(answer: reqwest::blocking::Response) -> reqwest::Result<Reply> {
+    let status = answer.status().as_u16();
+    let replayed = answer.headers().contains_key("idempotent-replayed");
+    Ok(Reply { status, replayed, body: answer.bytes()?.to_vec() })
+}
