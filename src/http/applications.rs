@@ -14,11 +14,12 @@ use super::query::{DryRun, Path, Query};
 use super::reply::{Reply, shown};
 use super::time::Instant;
 use super::{Door, fresh};
-use crate::engine::Command;
 use crate::engine::command::Approve;
 use crate::engine::credit::{Application, ApplicationState, Approval};
+use crate::engine::{Command, Refusal};
 use crate::model::Workload;
 use crate::model::id::{ApplicationId, LineId, OrgId, UserId};
+use crate::store::{Fault, Reader};
 
 /// A request for credit.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -26,7 +27,7 @@ use crate::model::id::{ApplicationId, LineId, OrgId, UserId};
 #[schema(example = json!({
     "requested_limit": { "amount": "250000.00", "currency": "USD" },
     "purpose": "Post-training of our next model", "workload": "post_training",
-}))]
+    }))]
 pub struct ApplicationBody {
     #[schema(schema_with = amount_body)]
     requested_limit: Amount,
@@ -63,7 +64,7 @@ const fn one_month() -> u32 {
 /// An officer's no.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({ "reason_codes": ["insufficient_history"], "note": "Two years are asked." }))]
+#[schema(example = json!({ "reason_codes": ["insufficient_history"], "note": "" }))]
 pub struct DeclineBody {
     /// At least one; short words of your own policy.
     #[schema(min_items = 1)]
@@ -146,11 +147,25 @@ impl From<&Application> for ApplicationView {
     }
 }
 
+/// An application that the engine has forgotten, of this organization or of any: how it ended.
+fn ended(
+    id: ApplicationId,
+    org: Option<OrgId>,
+) -> impl FnOnce(&Reader) -> Result<Option<Refusal>, Fault> {
+    move |reader| {
+        let found = reader.application(&id)?;
+        let found = found.filter(|one| org.is_none_or(|org| org == one.org));
+        let (kind, needed) = ("credit_application", ApplicationState::Submitted.as_str());
+        Ok(found.map(|one| Refusal::WrongState { kind, state: one.state.as_str(), needed }))
+    }
+}
+
 /// List credit applications
 ///
 /// A customer's own; all of them for the operator's people.
 #[utoipa::path(
     get, path = "/v1/credit_applications", tag = "Credit",
+    params(ApplicationsQuery),
     responses((status = 200, description = "A page", body = List<ApplicationView>)),
 )]
 pub async fn list(
@@ -168,6 +183,7 @@ pub async fn list(
 /// Read a credit application
 #[utoipa::path(
     get, path = "/v1/credit_applications/{id}", tag = "Credit",
+    params(ApplicationId),
     responses((status = 200, description = "The application", body = ApplicationView)),
 )]
 pub async fn get(who: Caller<grant::View>, id: Path<ApplicationId>, door: Data<Door>) -> Reply {
@@ -198,11 +214,13 @@ pub async fn create(
 
 /// Approve a credit application
 ///
-/// Above the market's threshold it takes a second, different officer, who must approve the same terms.
-/// With `dry_run=true` every check runs and nothing changes. Needs the right `decide_credit`.
+/// Above the market's threshold it takes a second, different officer, who must approve the same
+/// terms. With `dry_run=true` every check runs and nothing changes. Needs the right
+/// `decide_credit`.
 #[utoipa::path(
-    post, path = "/v1/credit_applications/{id}/approve", tag = "Credit", params(KeyHeader),
-    responses((status = 200, description = "The application; with its line once it is active", body = ApplicationView)),
+    post, path = "/v1/credit_applications/{id}/approve", tag = "Credit", params(ApplicationId, DryRun, KeyHeader),
+    responses((status = 200, description = "The application; with its line once it is active",
+            body = ApplicationView)),
 )]
 pub async fn approve(
     who: Caller<grant::DecideCredit>,
@@ -218,17 +236,16 @@ pub async fn approve(
     let ask = Approve { id: id.0, line, limit, tenor_months, net_days, note, dry_run };
     let command = Command::Approve(ask);
     if dry_run {
-        door.ask_dry(&who, command).await
-    } else {
-        door.ask(&who, Some(key), command).await
+        return door.ask_dry(&who, command).await;
     }
+    door.ask_about(&who, Some(key), command, ended(id.0, None)).await
 }
 
 /// Decline a credit application
 ///
 /// Needs the right `decide_credit`.
 #[utoipa::path(
-    post, path = "/v1/credit_applications/{id}/decline", tag = "Credit", params(KeyHeader),
+    post, path = "/v1/credit_applications/{id}/decline", tag = "Credit", params(ApplicationId, KeyHeader),
     responses((status = 200, description = "The application, declined", body = ApplicationView)),
 )]
 pub async fn decline(
@@ -240,7 +257,8 @@ pub async fn decline(
 ) -> Reply {
     let key = key.over(who.organization(), body.fingerprint);
     let DeclineBody { reason_codes, note } = body.value;
-    door.ask(&who, Some(key), Command::Decline { id: id.0, reason_codes, note }).await
+    let command = Command::Decline { id: id.0, reason_codes, note };
+    door.ask_about(&who, Some(key), command, ended(id.0, None)).await
 }
 
 /// Withdraw a credit application
@@ -248,7 +266,7 @@ pub async fn decline(
 /// Needs the right `apply_for_credit`.
 #[utoipa::path(
     post, path = "/v1/credit_applications/{id}/withdraw", tag = "Credit",
-    params(OptionalKeyHeader), request_body = Option<Nothing>,
+    params(ApplicationId, OptionalKeyHeader), request_body = Option<Nothing>,
     responses((status = 200, description = "The application, withdrawn", body = ApplicationView)),
 )]
 pub async fn withdraw(
@@ -259,5 +277,6 @@ pub async fn withdraw(
     door: Data<Door>,
 ) -> Reply {
     let key = key.over(who.organization(), body.fingerprint);
-    door.ask(&who, key, Command::WithdrawApplication { id: id.0 }).await
+    let command = Command::WithdrawApplication { id: id.0 };
+    door.ask_about(&who, key, command, ended(id.0, Some(who.organization()))).await
 }

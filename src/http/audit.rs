@@ -79,6 +79,7 @@ impl From<&AuditRow> for AuditView {
 /// Everything that was ever done, newest first. Needs the right `audit`.
 #[utoipa::path(
     get, path = "/v1/audit_records", tag = "Ledger",
+    params(AuditQuery),
     responses((status = 200, description = "A page", body = List<AuditView>)),
 )]
 pub async fn list(_: Caller<grant::Audit>, query: Query<AuditQuery>, door: Data<Door>) -> Reply {

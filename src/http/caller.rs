@@ -1,7 +1,7 @@
 //! Who is calling, and whether they hold the right that the handler names in its argument's type.
 //!
-//! Every request is checked against the market's present: a removed person, a closed session, a revoked
-//! key or a changed role counts from the next request on. Knows no resource.
+//! Every request is checked against the market's present: a removed person, a closed session, a
+//! revoked key or a changed role counts from the next request on. Knows no resource.
 
 use std::collections::BTreeMap;
 use std::future::{Ready, ready};
@@ -44,7 +44,9 @@ pub mod grant {
         )*};
     }
 
-    grants! { View Administer Trade ApplyForCredit Offer Admit Catalogue DecideCredit Audit SetClock }
+    grants! {
+        View Administer Trade ApplyForCredit Offer Admit Catalogue DecideCredit Audit SetClock
+    }
 }
 
 use grant::Grant;

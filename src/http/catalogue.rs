@@ -16,7 +16,7 @@ use super::reply::{Reply, shown};
 use super::time::Instant;
 use crate::engine::Command;
 use crate::engine::catalogue::{Region, Sku};
-use crate::model::{Code, Country, Gpus, Micros, RegionCode, SkuCode};
+use crate::model::{Code, Country, Micros, RegionCode, SkuCode};
 
 /// A GPU product to be traded.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -30,10 +30,10 @@ pub struct SkuBody {
     memory_gib: u32,
     /// The lot: every quantity is a multiple of it.
     #[schema(minimum = 1, maximum = 1024, example = 4)]
-    gpus_per_node: Gpus,
+    gpus_per_node: u32,
     /// GPUs in one scale-up domain.
     #[schema(minimum = 1, example = 72)]
-    gpus_per_domain: Gpus,
+    gpus_per_domain: u32,
     #[schema(max_length = 120, example = "NVLink 5, 72 GPUs")]
     interconnect: String,
     /// Windows start and end on multiples of this.
@@ -63,8 +63,8 @@ pub struct SkuView {
     code: SkuCode,
     gpu_model: String,
     memory_gib: u32,
-    gpus_per_node: Gpus,
-    gpus_per_domain: Gpus,
+    gpus_per_node: u32,
+    gpus_per_domain: u32,
     interconnect: String,
     slot_minutes: u32,
     tick: PriceText,
@@ -137,7 +137,9 @@ impl From<&Region> for RegionView {
 /// List SKUs
 #[utoipa::path(
     get, path = "/v1/skus", tag = "Catalogue", security(()),
-    responses((status = 200, description = "A page, from the last code to the first", body = List<SkuView>)),
+    params(CatalogueQuery),
+    responses((status = 200, description = "A page, from the last code to the first",
+            body = List<SkuView>)),
 )]
 pub async fn skus(query: Query<CatalogueQuery>, door: Data<Door>) -> Reply {
     let page = page::page("sku", query.limit, query.cursor.as_deref())?;
@@ -148,6 +150,7 @@ pub async fn skus(query: Query<CatalogueQuery>, door: Data<Door>) -> Reply {
 /// Read a SKU
 #[utoipa::path(
     get, path = "/v1/skus/{code}", tag = "Catalogue", security(()),
+    params(Code),
     responses((status = 200, description = "The SKU", body = SkuView)),
 )]
 pub async fn sku(code: Path<Code>, door: Data<Door>) -> Reply {
@@ -190,7 +193,9 @@ pub async fn create_sku(
 /// List regions
 #[utoipa::path(
     get, path = "/v1/regions", tag = "Catalogue", security(()),
-    responses((status = 200, description = "A page, from the last code to the first", body = List<RegionView>)),
+    params(CatalogueQuery),
+    responses((status = 200, description = "A page, from the last code to the first",
+            body = List<RegionView>)),
 )]
 pub async fn regions(query: Query<CatalogueQuery>, door: Data<Door>) -> Reply {
     let page = page::page("region", query.limit, query.cursor.as_deref())?;
@@ -201,6 +206,7 @@ pub async fn regions(query: Query<CatalogueQuery>, door: Data<Door>) -> Reply {
 /// Read a region
 #[utoipa::path(
     get, path = "/v1/regions/{code}", tag = "Catalogue", security(()),
+    params(Code),
     responses((status = 200, description = "The region", body = RegionView)),
 )]
 pub async fn region(code: Path<Code>, door: Data<Door>) -> Reply {

@@ -44,8 +44,8 @@ pub async fn get(door: Data<Door>) -> Reply {
 
 /// Move the clock
 ///
-/// Only on a server started with `--clock simulated`; elsewhere there is no such address. Everything that
-/// falls due on the way is met. Needs the right `set_clock`.
+/// Only on a server started with `--clock simulated`; elsewhere there is no such address.
+/// Everything that falls due on the way is met. Needs the right `set_clock`.
 #[utoipa::path(
     post, path = "/v1/test/clock/advance", tag = "Market",
     responses((status = 200, description = "The market's time now", body = ClockView)),

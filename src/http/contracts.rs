@@ -16,14 +16,14 @@ use super::reply::{Reply, shown};
 use super::time::{Instant, Moment};
 use crate::engine::contract::{Commitment, Contract, ContractBrief, ContractState, Terms};
 use crate::model::id::{ContractId, LineId, OrderId, OrgId, PoolId, ProgramId};
-use crate::model::{BasisPoints, Code, Gpus, RegionCode, SkuCode, Workload};
+use crate::model::{Code, RegionCode, SkuCode, Workload};
 use crate::store::read::ContractFilter;
 
 /// What a contract was made under. Never changes.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TermsView {
-    platform_fee_bps: BasisPoints,
-    cancellation_fee_bps: BasisPoints,
+    platform_fee_bps: u32,
+    cancellation_fee_bps: u32,
     net_days: u32,
     programs: Vec<FrozenProgramView>,
 }
@@ -49,7 +49,7 @@ pub struct ContractView {
     sku: SkuCode,
     #[schema(value_type = Code)]
     region: RegionCode,
-    gpus: Gpus,
+    gpus: u32,
     start_at: Moment,
     end_at: Moment,
     /// What full delivery is charged.
@@ -71,7 +71,7 @@ pub struct ContractView {
 pub struct BriefView {
     id: ContractId,
     state: ContractState,
-    gpus: Gpus,
+    gpus: u32,
     start_at: Moment,
     end_at: Moment,
 }
@@ -160,6 +160,7 @@ impl From<&ContractBrief> for BriefView {
 /// Those the caller's organization bought or delivers; all of them for the operator's people.
 #[utoipa::path(
     get, path = "/v1/contracts", tag = "Trading",
+    params(ContractsQuery),
     responses((status = 200, description = "A page", body = List<ContractView>)),
 )]
 pub async fn list(
@@ -176,6 +177,7 @@ pub async fn list(
 /// Read a contract
 #[utoipa::path(
     get, path = "/v1/contracts/{id}", tag = "Trading",
+    params(ContractId),
     responses((status = 200, description = "The contract", body = ContractView)),
 )]
 pub async fn get(who: Caller<grant::View>, id: Path<ContractId>, door: Data<Door>) -> Reply {

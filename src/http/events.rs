@@ -1,4 +1,5 @@
-//! `/v1/events`: what an organization is told, as a list to catch up with and as a stream to stay with.
+//! `/v1/events`: what an organization is told, as a list to catch up with and as a stream to stay
+//! with.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -71,8 +72,8 @@ pub struct EventsQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct StreamQuery {
-    /// The `seq` of the last event you have. The header `Last-Event-ID` says the same and wins; without both
-    /// the stream begins with what happens next.
+    /// The `seq` of the last event you have. The header `Last-Event-ID` says the same and wins;
+    /// without both the stream begins with what happens next.
     after: Option<u64>,
 }
 
@@ -130,6 +131,7 @@ fn data(data: &EventData) -> Value {
 /// Oldest first, after the `seq` you have. `next_cursor` is the `after` of the next page.
 #[utoipa::path(
     get, path = "/v1/events", tag = "Events",
+    params(EventsQuery),
     responses((status = 200, description = "A page, oldest first", body = List<EventView>)),
 )]
 pub async fn list(who: Caller<grant::View>, query: Query<EventsQuery>, door: Data<Door>) -> Reply {
@@ -152,12 +154,14 @@ pub async fn list(who: Caller<grant::View>, query: Query<EventsQuery>, door: Dat
 
 /// Follow events
 ///
-/// Server-sent events: each with its `seq` as the id, so that a broken stream goes on where it ended. Ends
-/// when the caller's session or key does.
+/// Server-sent events: each with its `seq` as the id, so that a broken stream goes on where it
+/// ended. Ends when the caller's session or key does.
 #[utoipa::path(
     get, path = "/v1/events/stream", tag = "Events",
     params(StreamQuery),
-    responses((status = 200, description = "A stream of events", content_type = "text/event-stream", body = String)),
+    responses((status = 200, description = "A stream of events",
+            content_type = "text/event-stream",
+            body = String)),
 )]
 pub async fn follow(
     who: Caller<grant::View>,

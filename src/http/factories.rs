@@ -32,7 +32,7 @@ pub struct Megawatts(pub u32);
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "name": "Batam One", "region": "id-batam", "power_mw": 360, "state": "building",
-}))]
+    }))]
 pub struct FactoryBody {
     #[schema(min_length = 1, max_length = 120)]
     name: String,
@@ -150,6 +150,7 @@ impl From<&Factory> for FactoryView {
 /// A provider's own; all of them for the operator's people.
 #[utoipa::path(
     get, path = "/v1/factories", tag = "Capacity",
+    params(FactoriesQuery),
     responses((status = 200, description = "A page", body = List<FactoryView>)),
 )]
 pub async fn list(
@@ -166,6 +167,7 @@ pub async fn list(
 /// Read a factory
 #[utoipa::path(
     get, path = "/v1/factories/{id}", tag = "Capacity",
+    params(FactoryId),
     responses((status = 200, description = "The factory", body = FactoryView)),
 )]
 pub async fn get(who: Caller<grant::View>, id: Path<FactoryId>, door: Data<Door>) -> Reply {
@@ -198,7 +200,7 @@ pub async fn create(
 ///
 /// planned, building, energized, retired: forward only. Needs the right `offer`.
 #[utoipa::path(
-    post, path = "/v1/factories/{id}/state", tag = "Capacity", params(OptionalKeyHeader),
+    post, path = "/v1/factories/{id}/state", tag = "Capacity", params(FactoryId, OptionalKeyHeader),
     responses((status = 200, description = "The factory", body = FactoryView)),
 )]
 pub async fn change(

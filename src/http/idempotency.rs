@@ -37,8 +37,8 @@ pub struct NoKey;
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "describes the header")]
 pub struct KeyHeader {
-    /// One for each intent, 1 to 255 printable ASCII characters. The same key and body answer the same
-    /// bytes again, with `Idempotent-Replayed: true`, for 30 days; another body is a 422.
+    /// One for each intent, 1 to 255 printable ASCII characters. The same key and body answer the
+    /// same bytes again, with `Idempotent-Replayed: true`, for 30 days; another body is a 422.
     #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255, example = "train-42")]
     #[param(pattern = "^[!-~]([ -~]{0,253}[!-~])?$")]
     key: String,
@@ -49,8 +49,8 @@ pub struct KeyHeader {
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "describes the header")]
 pub struct OptionalKeyHeader {
-    /// One for each intent, 1 to 255 printable ASCII characters. The same key and body answer the same
-    /// bytes again, with `Idempotent-Replayed: true`, for 30 days; another body is a 422.
+    /// One for each intent, 1 to 255 printable ASCII characters. The same key and body answer the
+    /// same bytes again, with `Idempotent-Replayed: true`, for 30 days; another body is a 422.
     #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255, example = "train-42")]
     #[param(pattern = "^[!-~]([ -~]{0,253}[!-~])?$")]
     key: Option<String>,

@@ -1,4 +1,5 @@
-//! Bodies: read once, bounded in size and time, strict in shape. Knows how a body can be wrong and where.
+//! Bodies: read once, bounded in size and time, strict in shape. Knows how a body can be wrong and
+//! where.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -182,7 +183,8 @@ pub fn read_value<T: DeserializeOwned>(at: &str, value: serde_json::Value) -> Re
     }
 }
 
-/// Any JSON, looked at and dropped; unlike `IgnoredAny` it minds the depth and the UTF-8 of strings.
+/// Any JSON, looked at and dropped; unlike `IgnoredAny` it minds the depth and the UTF-8 of
+/// strings.
 struct Unread;
 
 impl<'de> Deserialize<'de> for Unread {
@@ -193,7 +195,7 @@ impl<'de> Deserialize<'de> for Unread {
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
     let mut pointer = String::new();
-    for segment in path {
+    for segment in path.iter() {
         match segment {
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
             Segment::Map { key } | Segment::Enum { variant: key } => {
@@ -294,7 +296,7 @@ mod tests {
             (r#"{"pool_id":"POOL","gpus":1,"parts":{}}"#, "/parts", "wrong_type"),
             (r#"{"pool_id":"POOL","gpus":1,"gpus":2,"parts":[]}"#, "/gpus", "duplicate_field"),
             (
-                r#"{"pool_id":"POOL","gpus":1,"parts":[{"at":"2027-02-01T00:00:00Z","price":2.5}]}"#,
+                r#"{"pool_id":"POOL","gpus":1,"parts":[{"at":"2027-02-01T00:00:00Z","price":2}]}"#,
                 "/parts/0/price",
                 "money_must_be_string",
             ),

@@ -91,6 +91,7 @@ impl From<&ApiKey> for KeyView {
 /// Those of the caller's own organization, revoked ones too.
 #[utoipa::path(
     get, path = "/v1/api_keys", tag = "Identity",
+    params(KeysQuery),
     responses((status = 200, description = "A page", body = List<KeyView>)),
 )]
 pub async fn list(who: Caller<grant::View>, query: Query<KeysQuery>, door: Data<Door>) -> Reply {
@@ -103,6 +104,7 @@ pub async fn list(who: Caller<grant::View>, query: Query<KeysQuery>, door: Data<
 /// Read an API key
 #[utoipa::path(
     get, path = "/v1/api_keys/{id}", tag = "Identity",
+    params(KeyId),
     responses((status = 200, description = "The key, without its secret", body = KeyView)),
 )]
 pub async fn get(who: Caller<grant::View>, id: Path<KeyId>, door: Data<Door>) -> Reply {
@@ -114,8 +116,8 @@ pub async fn get(who: Caller<grant::View>, id: Path<KeyId>, door: Data<Door>) ->
 
 /// Make an API key
 ///
-/// The answer carries the key once. Takes no `Idempotency-Key`, since secrets are kept nowhere. Needs the
-/// right `administer`.
+/// The answer carries the key once. Takes no `Idempotency-Key`, since secrets are kept nowhere.
+/// Needs the right `administer`.
 #[utoipa::path(
     post, path = "/v1/api_keys", tag = "Identity",
     responses((status = 201, description = "The key, shown once", body = NewKeyView)),
@@ -144,7 +146,7 @@ pub async fn create(
 /// Counts from the next request on. Needs the right `administer`.
 #[utoipa::path(
     post, path = "/v1/api_keys/{id}/revoke", tag = "Identity",
-    params(OptionalKeyHeader), request_body = Option<Nothing>,
+    params(KeyId, OptionalKeyHeader), request_body = Option<Nothing>,
     responses((status = 200, description = "The key, revoked", body = KeyView)),
 )]
 pub async fn revoke(

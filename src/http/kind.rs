@@ -1,5 +1,6 @@
-//! Every kind of problem this server answers with, on one page: its code, status, title, what it means and
-//! what to do. Knows no request and no refusal; the pages under `/problems/` are written from this table.
+//! Every kind of problem this server answers with, on one page: its code, status, title, what it
+//! means and what to do. Knows no request and no refusal; the pages under `/problems/` are written
+//! from this table.
 
 /// One kind of problem.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,7 +31,10 @@ impl Kind {
 }
 
 macro_rules! kinds {
-    ($($name:ident = $status:literal $code:literal, $title:literal, $meaning:literal, $remedy:literal;)*) => {
+    ($(
+        $name:ident = $status:literal $code:literal, $title:literal, $meaning:literal,
+        $remedy:literal;
+    )*) => {
         $(
             #[doc = $meaning]
             pub static $name: Kind = Kind {
@@ -50,27 +54,31 @@ kinds! {
         "Compare the request with the API reference.";
     INVALID_JSON = 400 "invalid_json", "The body is not JSON",
         "The body does not parse as JSON in UTF-8, or is nested deeper than 127 levels.",
-        "Send one JSON object. The detail names the line and the column at which reading stopped.";
+        "Send one JSON object. The detail names the line and the column at which reading \
+         stopped.";
     INVALID_QUERY = 400 "invalid_query", "A query parameter is wrong",
-        "The query has a parameter that this address does not know, one that appears twice, or a value \
-         that does not fit.",
+        "The query has a parameter that this address does not know, one that appears twice, or a \
+         value that does not fit.",
         "Use the parameters that the API reference lists for this address.";
     INVALID_CURSOR = 400 "invalid_cursor", "The cursor is not one of this list",
         "Cursors are opaque. This one was not made by this server, or was made for another list.",
         "Send the next_cursor of the page before, or no cursor to begin with the newest.";
     IDEMPOTENCY_KEY_REQUIRED = 400 "idempotency_key_required", "An Idempotency-Key is required",
         "This call moves money, credit or capacity, so it must be safe to repeat.",
-        "Send the header Idempotency-Key with 1 to 255 printable ASCII characters, one for each intent.";
+        "Send the header Idempotency-Key with 1 to 255 printable ASCII characters, one for each \
+         intent.";
     IDEMPOTENCY_KEY_INVALID = 400 "idempotency_key_invalid", "The Idempotency-Key is not usable",
         "The header is empty, longer than 255 characters, repeated, or not printable ASCII.",
         "Use, for example, a UUID or your own order number.";
     IDEMPOTENCY_KEY_NOT_ACCEPTED = 400 "idempotency_key_not_accepted",
         "This call takes no Idempotency-Key",
-        "The answer carries a secret that is shown once and kept nowhere, so it cannot be answered again.",
+        "The answer carries a secret that is shown once and kept nowhere, so it cannot be \
+         answered again.",
         "Leave the header out. If the answer was lost, revoke what was made and make a new one.";
     UNAUTHENTICATED = 401 "unauthenticated", "Who are you?",
-        "The request carries no credential, or one that is not (or no longer) good: a token that has \
-         expired or was altered, a session that was closed, a key that was revoked, a wrong password.",
+        "The request carries no credential, or one that is not (or no longer) good: a token that \
+         has expired or was altered, a session that was closed, a key that was revoked, a wrong \
+         password.",
         "Sign in with POST /v1/sessions, refresh the token, or use a live API key.";
     BAD_CREDENTIAL = 401 "bad_credential", "The secret is not good",
         "The password, refresh token or invitation is wrong, was used before, or has ended.",
@@ -80,11 +88,12 @@ kinds! {
         "Apply with POST /v1/credit_applications.";
     CREDIT_LINE_STATE = 402 "credit_line_state", "The credit line takes no new holds",
         "The line is frozen, past due, running off or closed. What it carries goes on.",
-        "Read the line's state with GET /v1/credit_lines and settle what is due, or ask the operator.";
+        "Read the line's state with GET /v1/credit_lines and settle what is due, or ask the \
+         operator.";
     CREDIT_SHORT = 402 "credit_short", "Not enough credit",
         "The hold that this needs is larger than what is available on the line.",
-        "Ask for less, cancel resting orders, or apply for a higher limit. The missing amount is in the \
-         answer.";
+        "Ask for less, cancel resting orders, or apply for a higher limit. The missing amount is \
+         in the answer.";
     NOT_PERMITTED = 403 "not_permitted", "Not yours to do",
         "The caller is known, and none of its roles carries the right that this call needs.",
         "Ask an owner of your organization for a role with that right.";
@@ -101,7 +110,8 @@ kinds! {
         "The operator has not admitted this organization yet.",
         "Wait for the event organization.approved.";
     SUSPENDED = 403 "suspended", "The organization is suspended",
-        "The operator has suspended this organization. What it has goes on; nothing new can start.",
+        "The operator has suspended this organization. What it has goes on; nothing new can \
+         start.",
         "Ask the operator.";
     OWN_REQUEST = 403 "own_request", "Nobody decides their own request",
         "The request is one of the caller's own organization.",
@@ -146,8 +156,8 @@ kinds! {
         "A bound on how many of these may exist at once is reached.",
         "End, cancel or revoke some of them first.";
     NO_BLOCK = 409 "no_block", "No block fits",
-        "The market has no block that fits the request. The answer names the constraint that bound, its \
-         numbers, and what is near.",
+        "The market has no block that fits the request. The answer names the constraint that \
+         bound, its numbers, and what is near.",
         "Take one of the alternatives, or let a gtc order rest until supply appears.";
     VERSION_MISMATCH = 412 "version_mismatch", "It has changed since you read it",
         "If-Match names a version that is not the current one.",
@@ -159,12 +169,12 @@ kinds! {
         "The Content-Type is not application/json, or the body is encoded.",
         "Send Content-Type: application/json and a plain body.";
     INVALID_BODY = 422 "invalid_body", "The body does not fit",
-        "The body is JSON, and a field is missing, unknown, of the wrong type or outside its bound. Each \
-         entry of errors points at one.",
+        "The body is JSON, and a field is missing, unknown, of the wrong type or outside its \
+         bound. Each entry of errors points at one.",
         "Correct the fields that errors points at.";
     UNKNOWN_FIELD = 422 "unknown_field", "A field is not known here",
-        "The body has a field that this call does not read. It is refused rather than passed over, since a \
-         slip in a name would change what is meant.",
+        "The body has a field that this call does not read. It is refused rather than passed \
+         over, since a slip in a name would change what is meant.",
         "Correct the name, or leave the field out.";
     MISSING_FIELD = 422 "missing_field", "A field is missing",
         "The body lacks a field that this call needs.",
@@ -182,8 +192,8 @@ kinds! {
         "The body has fields that exclude each other.",
         "Keep the one that is meant.";
     MONEY_MUST_BE_STRING = 422 "money_must_be_string", "Money is a string",
-        "A JSON number was sent where money is expected. Many programs read numbers as binary fractions, \
-         which cannot hold cents.",
+        "A JSON number was sent where money is expected. Many programs read numbers as binary \
+         fractions, which cannot hold cents.",
         "Send a decimal string such as \"2.50\".";
     INVALID_AMOUNT = 422 "invalid_amount", "The amount cannot be read",
         "The text is not a plain decimal with at most six places, or is too large.",
@@ -198,7 +208,8 @@ kinds! {
         "What follows the prefix is not 26 characters of lower-case base32.",
         "Copy the id as it was answered.";
     INVALID_CODE = 422 "invalid_code", "The code cannot be read",
-        "SKUs and regions have codes of 2 to 40 of a-z, 0-9, '-', '_' and '.', starting with a letter.",
+        "SKUs and regions have codes of 2 to 40 of a-z, 0-9, '-', '_' and '.', starting with a \
+         letter.",
         "Send the code as the catalogue lists it.";
     INVALID_COUNTRY = 422 "invalid_country", "The country cannot be read",
         "A country is two upper-case letters (ISO 3166-1 alpha-2).",
@@ -243,7 +254,8 @@ kinds! {
         "The market looks five years ahead.",
         "Send a time no later than the one in the answer.";
     PRICE_OUT_OF_BOUNDS = 422 "price_out_of_bounds", "The price is out of bounds",
-        "A price is above zero and no higher than anybody asks; a slip of the decimal point is caught here.",
+        "A price is above zero and no higher than anybody asks; a slip of the decimal point is \
+         caught here.",
         "Send a price within the bound in the answer.";
     OVERFLOW = 422 "overflow", "The amount is too large to be counted",
         "Price, GPUs and time multiply to more than the books can hold.",
@@ -273,8 +285,8 @@ kinds! {
         "The one writer has as much waiting as it can take. Nothing has happened.",
         "Try again with the same Idempotency-Key after the time in Retry-After.";
     IN_DOUBT = 503 "in_doubt", "The database did not confirm",
-        "It is not known whether the change was kept. A repetition with the same key finds out and does it \
-         at most once.",
+        "It is not known whether the change was kept. A repetition with the same key finds out \
+         and does it at most once.",
         "Try again with the same Idempotency-Key after the time in Retry-After.";
     CLOSED = 503 "closed", "No changes here now",
         "The server is stopping or stands by for another one. Reads may still be answered.",

@@ -171,6 +171,7 @@ impl From<&Entry> for EntryView {
 /// With what was ever posted to each. Needs the right `audit`.
 #[utoipa::path(
     get, path = "/v1/ledger/accounts", tag = "Ledger",
+    params(AccountsQuery),
     responses((status = 200, description = "All of them", body = List<AccountView>)),
 )]
 pub async fn accounts(
@@ -188,6 +189,7 @@ pub async fn accounts(
 /// Every transfer, newest first. Needs the right `audit`.
 #[utoipa::path(
     get, path = "/v1/ledger/entries", tag = "Ledger",
+    params(EntriesQuery),
     responses((status = 200, description = "A page", body = List<EntryView>)),
 )]
 pub async fn entries(

@@ -16,12 +16,12 @@ use super::query::{Path, Query};
 use super::reply::{Reply, shown, shown_with_tag};
 use super::time::{Instant, Moment};
 use super::version::{IfMatch, IfMatchHeader};
-use crate::engine::Command;
 use crate::engine::contract::{Contract, ContractState};
 use crate::engine::credit::{Balances, Line, LineState, Proposal};
 use crate::engine::ledger::Entry;
 use crate::engine::order::OrderState;
 use crate::engine::quote::QuoteState;
+use crate::engine::{Command, Refusal};
 use crate::model::id::{ApplicationId, ContractId, LineId, OrderId, OrgId, QuoteId, UserId};
 use crate::model::{Money, limits};
 use crate::store::Fault;
@@ -164,6 +164,7 @@ impl From<&Proposal> for ProposalView {
 /// A customer's own; all of them for the operator's people.
 #[utoipa::path(
     get, path = "/v1/credit_lines", tag = "Credit",
+    params(LinesQuery),
     responses((status = 200, description = "A page", body = List<LineView>)),
 )]
 pub async fn list(who: Caller<grant::View>, query: Query<LinesQuery>, door: Data<Door>) -> Reply {
@@ -184,6 +185,7 @@ async fn find<R>(who: &Caller<R>, id: LineId, door: &Door) -> Result<(Line, Bala
 /// Read a credit line
 #[utoipa::path(
     get, path = "/v1/credit_lines/{id}", tag = "Credit",
+    params(LineId),
     responses((status = 200, description = "The line, with its ETag", body = LineView)),
 )]
 pub async fn get(who: Caller<grant::View>, id: Path<LineId>, door: Data<Door>) -> Reply {
@@ -191,11 +193,20 @@ pub async fn get(who: Caller<grant::View>, id: Path<LineId>, door: Data<Door>) -
     Ok(shown_with_tag(&LineView::new(&line, balances), line.version))
 }
 
+/// A line that the engine has forgotten: closed.
+fn closed(id: LineId) -> impl FnOnce(&Reader) -> Result<Option<Refusal>, Fault> {
+    move |reader| {
+        let (kind, needed) = ("credit_line", LineState::Active.as_str());
+        let found = reader.line(&id)?.map(|(line, _)| line.state.as_str());
+        Ok(found.map(|state| Refusal::WrongState { kind, state, needed }))
+    }
+}
+
 /// Freeze a credit line
 ///
 /// At once, by one officer: no new holds. Needs the right `decide_credit`.
 #[utoipa::path(
-    post, path = "/v1/credit_lines/{id}/freeze", tag = "Credit", params(KeyHeader),
+    post, path = "/v1/credit_lines/{id}/freeze", tag = "Credit", params(LineId, KeyHeader),
     responses((status = 200, description = "The line, frozen", body = LineView)),
 )]
 pub async fn freeze(
@@ -206,14 +217,15 @@ pub async fn freeze(
     door: Data<Door>,
 ) -> Reply {
     let key = key.over(who.organization(), body.fingerprint);
-    door.ask(&who, Some(key), Command::FreezeLine { id: id.0, note: body.value.note }).await
+    let command = Command::FreezeLine { id: id.0, note: body.value.note };
+    door.ask_about(&who, Some(key), command, closed(id.0)).await
 }
 
 /// Unfreeze a credit line
 ///
 /// Takes two officers: the first proposes, the second does it. Needs the right `decide_credit`.
 #[utoipa::path(
-    post, path = "/v1/credit_lines/{id}/unfreeze", tag = "Credit", params(KeyHeader),
+    post, path = "/v1/credit_lines/{id}/unfreeze", tag = "Credit", params(LineId, KeyHeader),
     responses((status = 200, description = "The line", body = LineView)),
 )]
 pub async fn unfreeze(
@@ -224,15 +236,16 @@ pub async fn unfreeze(
     door: Data<Door>,
 ) -> Reply {
     let key = key.over(who.organization(), body.fingerprint);
-    door.ask(&who, Some(key), Command::UnfreezeLine { id: id.0, note: body.value.note }).await
+    let command = Command::UnfreezeLine { id: id.0, note: body.value.note };
+    door.ask_about(&who, Some(key), command, closed(id.0)).await
 }
 
 /// Change a limit
 ///
-/// An increase above the market's threshold takes two officers; a decrease takes what is free now and the
-/// rest as it frees. Needs the right `decide_credit`.
+/// An increase above the market's threshold takes two officers; a decrease takes what is free now
+/// and the rest as it frees. Needs the right `decide_credit`.
 #[utoipa::path(
-    post, path = "/v1/credit_lines/{id}/limit", tag = "Credit", params(IfMatchHeader, KeyHeader),
+    post, path = "/v1/credit_lines/{id}/limit", tag = "Credit", params(LineId, IfMatchHeader, KeyHeader),
     responses((status = 200, description = "The line", body = LineView)),
 )]
 pub async fn change_limit(
@@ -246,14 +259,16 @@ pub async fn change_limit(
     let key = key.over(who.organization(), body.fingerprint);
     let LimitBody { limit: Amount(limit), note } = body.value;
     let command = Command::ChangeLimit { id: id.0, expect: seen.0, limit, note };
-    door.ask(&who, Some(key), command).await
+    door.ask_about(&who, Some(key), command, closed(id.0)).await
 }
 
 /// List what holds
 ///
-/// The resting orders, firm quotes and contracts that `held` is made of, up to a thousand of each kind.
+/// The resting orders, firm quotes and contracts that `held` is made of, up to a thousand of each
+/// kind.
 #[utoipa::path(
     get, path = "/v1/credit_lines/{id}/holds", tag = "Credit",
+    params(LineId),
     responses((status = 200, description = "All holds", body = List<HoldView>)),
 )]
 pub async fn holds(who: Caller<grant::View>, id: Path<LineId>, door: Data<Door>) -> Reply {
@@ -343,6 +358,7 @@ fn contract_holds(reader: &Reader, line: &Line) -> Result<Vec<HoldView>, Fault> 
 /// Every transfer that ever moved its balances, newest first.
 #[utoipa::path(
     get, path = "/v1/credit_lines/{id}/history", tag = "Credit",
+    params(LineId, LinesQuery),
     responses((status = 200, description = "A page", body = List<EntryView>)),
 )]
 pub async fn history(

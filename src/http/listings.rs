@@ -16,13 +16,14 @@ use super::reply::{Reply, shown, shown_with_tag};
 use super::time::{Instant, Moment};
 use super::version::{IfMatch, IfMatchHeader};
 use super::{Door, fresh};
-use crate::engine::Command;
 use crate::engine::command::PublishListing;
 use crate::engine::listing::{Audience, Listing, ListingState, OrderLimits};
 use crate::engine::party::Organization;
+use crate::engine::{Command, Refusal};
 use crate::model::id::{ListingId, OrgId, PoolId, ProgramId};
-use crate::model::{Code, Country, Gpus, RegionCode, Segment, SkuCode};
-use crate::store::read::ListingFilter;
+use crate::model::{Code, Country, RegionCode, Segment, SkuCode};
+use crate::store::Fault;
+use crate::store::read::{ListingFilter, Reader};
 
 /// An offer to be published.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -30,13 +31,13 @@ use crate::store::read::ListingFilter;
 pub struct ListingBody {
     pool_id: PoolId,
     #[schema(minimum = 1, maximum = 2_000_000, example = 1440)]
-    gpus: Gpus,
+    gpus: u32,
     start_at: Moment,
     end_at: Moment,
     price_per_gpu_hour: PriceText,
     /// The smallest order it takes part in.
-    min_gpus: Option<Gpus>,
-    max_gpus: Option<Gpus>,
+    min_gpus: Option<u32>,
+    max_gpus: Option<u32>,
     min_hours: Option<u32>,
     max_hours: Option<u32>,
     /// A block must start at least so long after it is ordered.
@@ -73,12 +74,12 @@ pub struct ListingView {
     sku: SkuCode,
     #[schema(value_type = Code)]
     region: RegionCode,
-    gpus: Gpus,
+    gpus: u32,
     start_at: Moment,
     end_at: Moment,
     price_per_gpu_hour: PriceText,
-    min_gpus: Option<Gpus>,
-    max_gpus: Option<Gpus>,
+    min_gpus: Option<u32>,
+    max_gpus: Option<u32>,
     min_hours: Option<u32>,
     max_hours: Option<u32>,
     notice_hours: Option<u32>,
@@ -176,12 +177,27 @@ fn is_for(listing: &Listing, party: &Organization) -> bool {
     is_out && fits_segment && fits_country
 }
 
+/// A provider's own listing that the engine has forgotten: in which state it ended.
+fn ended(
+    id: ListingId,
+    provider: OrgId,
+    needed: &'static str,
+) -> impl FnOnce(&Reader) -> Result<Option<Refusal>, Fault> {
+    move |reader| {
+        let found = reader.listing(&id)?.filter(|one| one.provider == provider);
+        let kind = "listing";
+        Ok(found.map(|one| Refusal::WrongState { kind, state: one.state.as_str(), needed }))
+    }
+}
+
 /// List listings
 ///
-/// A provider's own in every state, and everybody's that are live and meant for the caller's kind of
-/// customer. Pages may be shorter than `limit` for that reason; `has_more` tells whether there are others.
+/// A provider's own in every state, and everybody's that are live and meant for the caller's kind
+/// of customer. Pages may be shorter than `limit` for that reason; `has_more` tells whether there
+/// are others.
 #[utoipa::path(
     get, path = "/v1/listings", tag = "Listings",
+    params(ListingsQuery),
     responses((status = 200, description = "A page", body = List<ListingView>)),
 )]
 pub async fn list(
@@ -207,6 +223,7 @@ pub async fn list(
 /// Read a listing
 #[utoipa::path(
     get, path = "/v1/listings/{id}", tag = "Listings",
+    params(ListingId),
     responses((status = 200, description = "The listing, with its ETag", body = ListingView)),
 )]
 pub async fn get(who: Caller<grant::View>, id: Path<ListingId>, door: Data<Door>) -> Reply {
@@ -218,10 +235,10 @@ pub async fn get(who: Caller<grant::View>, id: Path<ListingId>, door: Data<Door>
 
 /// Publish a listing
 ///
-/// Live at once, unless it is kept as a draft. Never more than is installed. With `dry_run=true` every check
-/// runs and nothing changes. Needs the right `offer`.
+/// Live at once, unless it is kept as a draft. Never more than is installed. With `dry_run=true`
+/// every check runs and nothing changes. Needs the right `offer`.
 #[utoipa::path(
-    post, path = "/v1/listings", tag = "Listings", params(OptionalKeyHeader),
+    post, path = "/v1/listings", tag = "Listings", params(DryRun, OptionalKeyHeader),
     responses(
         (status = 201, description = "The listing", body = ListingView),
         (status = 200, description = "What a dry run found", body = ListingView),
@@ -248,7 +265,7 @@ pub async fn create(
 /// Needs the right `offer`.
 #[utoipa::path(
     post, path = "/v1/listings/{id}/publish", tag = "Listings",
-    params(OptionalKeyHeader), request_body = Option<Nothing>,
+    params(ListingId, OptionalKeyHeader), request_body = Option<Nothing>,
     responses((status = 200, description = "The listing, live", body = ListingView)),
 )]
 pub async fn publish(
@@ -259,7 +276,8 @@ pub async fn publish(
     door: Data<Door>,
 ) -> Reply {
     let key = key.over(who.organization(), body.fingerprint);
-    door.ask(&who, key, Command::ReleaseListing { id: id.0 }).await
+    let ended = ended(id.0, who.organization(), "draft");
+    door.ask_about(&who, key, Command::ReleaseListing { id: id.0 }, ended).await
 }
 
 /// Reprice a listing
@@ -267,7 +285,7 @@ pub async fn publish(
 /// For blocks sold from now on; nothing sold is repriced. Needs the right `offer`.
 #[utoipa::path(
     post, path = "/v1/listings/{id}/reprice", tag = "Listings",
-    params(IfMatchHeader, OptionalKeyHeader),
+    params(ListingId, IfMatchHeader, OptionalKeyHeader),
     responses((status = 200, description = "The listing at its new price", body = ListingView)),
 )]
 pub async fn reprice(
@@ -280,7 +298,8 @@ pub async fn reprice(
 ) -> Reply {
     let key = key.over(who.organization(), body.fingerprint);
     let price = body.value.price_per_gpu_hour.0;
-    door.ask(&who, key, Command::RepriceListing { id: id.0, expect: seen.0, price }).await
+    let command = Command::RepriceListing { id: id.0, expect: seen.0, price };
+    door.ask_about(&who, key, command, ended(id.0, who.organization(), "live")).await
 }
 
 /// Withdraw a listing
@@ -288,7 +307,7 @@ pub async fn reprice(
 /// What is unsold leaves the market; what is sold stays sold. Needs the right `offer`.
 #[utoipa::path(
     post, path = "/v1/listings/{id}/withdraw", tag = "Listings",
-    params(OptionalKeyHeader), request_body = Option<Nothing>,
+    params(ListingId, OptionalKeyHeader), request_body = Option<Nothing>,
     responses((status = 200, description = "The listing, withdrawn", body = ListingView)),
 )]
 pub async fn withdraw(
@@ -299,5 +318,6 @@ pub async fn withdraw(
     door: Data<Door>,
 ) -> Reply {
     let key = key.over(who.organization(), body.fingerprint);
-    door.ask(&who, key, Command::WithdrawListing { id: id.0 }).await
+    let ended = ended(id.0, who.organization(), "live");
+    door.ask_about(&who, key, Command::WithdrawListing { id: id.0 }, ended).await
 }

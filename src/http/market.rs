@@ -18,7 +18,7 @@ use super::time::{Instant, Moment};
 use super::{Door, kind, off_thread};
 use crate::engine::capacity::{Free, Shelf};
 use crate::engine::listing::ListingState;
-use crate::model::{Code, Gpus, Minute, Price, RegionCode, SkuCode, Window};
+use crate::model::{Code, Minute, Price, RegionCode, SkuCode, Window};
 use crate::store::read::Trade;
 use crate::view::View;
 
@@ -140,7 +140,7 @@ pub struct TradeView {
     sku: SkuCode,
     #[schema(value_type = Code)]
     region: RegionCode,
-    gpus: Gpus,
+    gpus: u32,
     start_at: Moment,
     end_at: Moment,
     average_price_per_gpu_hour: PriceText,
@@ -345,6 +345,7 @@ fn by_day(steps: &[Step], window: Window) -> Vec<Step> {
 /// `granularity=day` the least that is free throughout each UTC day.
 #[utoipa::path(
     get, path = "/v1/market/availability", tag = "Market", security(()),
+    params(AvailabilityQuery),
     responses((status = 200, description = "The schedule", body = ScheduleView)),
 )]
 pub async fn availability(query: Query<AvailabilityQuery>, door: Data<Door>) -> Reply {
@@ -371,6 +372,7 @@ pub async fn availability(query: Query<AvailabilityQuery>, door: Data<Door>) -> 
 /// What is offered at each price, at an instant or throughout a window.
 #[utoipa::path(
     get, path = "/v1/market/book", tag = "Market", security(()),
+    params(BookQuery),
     responses((status = 200, description = "The levels, cheapest first", body = BookView)),
 )]
 pub async fn book(query: Query<BookQuery>, door: Data<Door>) -> Reply {
@@ -416,6 +418,7 @@ fn depth(view: &View, sku: SkuCode, region: Option<RegionCode>, window: Window) 
 /// What was paid, newest first, without names.
 #[utoipa::path(
     get, path = "/v1/market/trades", tag = "Market", security(()),
+    params(TradesQuery),
     responses((status = 200, description = "A page", body = List<TradeView>)),
 )]
 pub async fn trades(query: Query<TradesQuery>, door: Data<Door>) -> Reply {

@@ -8,7 +8,7 @@ use super::time::Moment;
 use crate::engine::matching::{Alternative, AlternativeKind, Draw, Shortage};
 use crate::engine::order::Reason;
 use crate::model::id::{ListingId, ProgramId};
-use crate::model::{Code, Gpus, RegionCode, SkuCode};
+use crate::model::{Code, RegionCode, SkuCode};
 
 /// The least and the most.
 #[derive(Debug, Serialize, ToSchema)]
@@ -25,7 +25,7 @@ pub struct AlternativeView {
     sku: SkuCode,
     #[schema(value_type = Code)]
     region: RegionCode,
-    gpus: Gpus,
+    gpus: u32,
     start_at: Moment,
     duration_minutes: i64,
     average_price_per_gpu_hour: PriceText,
@@ -37,7 +37,7 @@ pub struct AlternativeView {
 pub struct ShortageView {
     constraint: Reason,
     /// For `capacity`: the most GPUs free on one site at the best permitted start.
-    free_gpus: Option<Gpus>,
+    free_gpus: Option<u32>,
     /// For `capacity`: when the best site runs short.
     short_at: Option<Moment>,
     /// For `price`: the lowest average that would have filled.
@@ -56,7 +56,7 @@ pub struct ShortageView {
 pub struct AllocationView {
     listing_id: ListingId,
     program_id: Option<ProgramId>,
-    gpus: Gpus,
+    gpus: u32,
     start_at: Moment,
     end_at: Moment,
     price_per_gpu_hour: PriceText,

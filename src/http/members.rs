@@ -124,6 +124,7 @@ fn own<R>(who: &Caller<R>, org: OrgId) -> Result<(), Problem> {
 /// List members
 #[utoipa::path(
     get, path = "/v1/organizations/{id}/members", tag = "Identity",
+    params(OrgId, MembersQuery),
     responses((status = 200, description = "A page", body = List<MemberView>)),
 )]
 pub async fn list(
@@ -158,6 +159,7 @@ pub async fn get(who: Caller<grant::View>, path: MemberPath, door: Data<Door>) -
 /// The answer carries the invitation's token once; no mail is sent. Needs the right `administer`.
 #[utoipa::path(
     post, path = "/v1/organizations/{id}/invitations", tag = "Identity",
+    params(OrgId),
     responses((status = 201, description = "Invited", body = InvitationView)),
 )]
 pub async fn invite(
@@ -189,7 +191,9 @@ pub async fn invite(
     post, path = "/v1/invitations/accept", tag = "Identity", security(()),
     responses(
         (status = 201, description = "A member now, signed in", body = SignedUpView),
-        (status = 401, description = "Not a good token", body = super::problem::ProblemView, content_type = "application/problem+json"),
+        (status = 401, description = "Not a good token",
+                body = super::problem::ProblemView,
+                content_type = "application/problem+json"),
     ),
 )]
 pub async fn accept(who: Visitor, _: NoKey, body: Json<AcceptBody>, door: Data<Door>) -> Reply {

@@ -1,4 +1,5 @@
-//! The server about itself: its start page, its health, its measurements, its reference, its problems.
+//! The server about itself: its start page, its health, its measurements, its reference, its
+//! problems.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -18,7 +19,8 @@ use super::reply::{Reply, shown};
 
 /// The look of the few pages that the server writes itself.
 const STYLE: &str = "body{font:1rem/1.6 system-ui,sans-serif;max-width:44rem;margin:3rem auto;\
-padding:0 1rem;color:#1a1a1a;background:#fff}a{color:#0645ad}code{background:#f0f0f0;padding:.1em .3em}\
+padding:0 \
+1rem;color:#1a1a1a;background:#fff}a{color:#0645ad}code{background:#f0f0f0;padding:.1em .3em}\
 dt{font-weight:600;margin-top:1rem}dd{margin:0}li{margin:.3rem 0}\
 @media(prefers-color-scheme:dark){body{color:#e8e8e8;background:#161616}a{color:#8ab4f8}\
 code{background:#2a2a2a}}";
@@ -34,13 +36,15 @@ fn document(title: &str, body: &str) -> HttpResponse {
     let page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{title} - Headroom</title><style>{STYLE}</style></head>\n<body><main>\n{body}</main></body>\n\
+         <title>{title} - \
+          Headroom</title><style>{STYLE}</style></head>\n<body><main>\n{body}</main></body>\n\
          </html>\n"
     );
     HttpResponse::Ok().content_type("text/html; charset=utf-8").body(page)
 }
 
-/// The table's texts hold no markup of their own making; what HTML minds is spelled out all the same.
+/// The table's texts hold no markup of their own making; what HTML minds is spelled out all the
+/// same.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
@@ -48,18 +52,22 @@ fn escaped(text: &str) -> String {
 /// Start page
 #[utoipa::path(
     get, path = "/", tag = "Server", security(()),
-    responses((status = 200, description = "A page with the way to everything else", body = String, content_type = "text/html")),
+    responses((status = 200, description = "A page with the way to everything else",
+            body = String,
+            content_type = "text/html")),
 )]
 pub async fn home() -> HttpResponse {
     document(
         "Start",
-        "<h1>Headroom</h1>\n<p>A marketplace for GPU capacity: blocks of GPUs, in one place, for a window \
+        "<h1>Headroom</h1>\n<p>A marketplace for GPU capacity: blocks of GPUs, in one place, for \
+         a window \
          of time, on credit.</p>\n<ul>\
          <li><a href=\"/docs/\">API reference</a>, to read and to try</li>\
          <li><a href=\"/v1/openapi.json\">The OpenAPI document</a></li>\
          <li><a href=\"/v1/market/availability\">What is free now</a></li>\
          <li><a href=\"/problems\">Every kind of problem, explained</a></li>\
-         <li><a href=\"/readyz\">Ready?</a> <a href=\"/healthz\">Alive?</a> <a href=\"/metrics\">Measurements</a></li>\
+         <li><a href=\"/readyz\">Ready?</a> <a href=\"/healthz\">Alive?</a> <a \
+          href=\"/metrics\">Measurements</a></li>\
          </ul>\n",
     )
 }
@@ -96,7 +104,9 @@ pub async fn ready(door: Data<Door>) -> Reply {
 /// In the text format of Prometheus.
 #[utoipa::path(
     get, path = "/metrics", tag = "Server", security(()),
-    responses((status = 200, description = "Measurements", body = String, content_type = "text/plain")),
+    responses((status = 200, description = "Measurements",
+            body = String,
+            content_type = "text/plain")),
 )]
 pub async fn metrics(door: Data<Door>) -> Reply {
     let handle = door.metrics.as_ref().ok_or_else(|| Problem::not_found("address"))?;
@@ -138,7 +148,7 @@ pub async fn problems() -> HttpResponse {
 /// What a problem's `type` points to.
 #[utoipa::path(
     get, path = "/problems/{slug}", tag = "Server", security(()),
-    params(("slug" = String, Path, description = "The end of a problem's type", example = "credit-short")),
+    params(("slug" = String, Path, description = "The end of a type", example = "credit-short")),
     responses((status = 200, description = "A page", body = String, content_type = "text/html")),
 )]
 pub async fn problem(slug: Path<String>) -> Reply {

@@ -1,7 +1,8 @@
 //! Floor 4, the door: the only room that knows actix, tokens and the shapes of JSON.
 //!
-//! Turns requests into commands for the sequencer and into reads of the store, and answers into bytes.
-//! Decides nothing about the market; every rule it checks is one of spelling or of who is calling.
+//! Turns requests into commands for the sequencer and into reads of the store, and answers into
+//! bytes. Decides nothing about the market; every rule it checks is one of spelling or of who is
+//! calling.
 
 #![expect(unused_qualifications, reason = "the API reference's macros write them")]
 
@@ -59,9 +60,9 @@ use uuid::Uuid;
 pub use openapi::openapi;
 pub use reply::scribe;
 
-use crate::engine::{Actor, Answer, Command, Key};
+use crate::engine::{Actor, Answer, Command, Key, Refusal};
 use crate::model::Micros;
-use crate::sequencer::{Clock, Desk, Done, Errand};
+use crate::sequencer::{self, Clock, Desk, Done, Errand, Written};
 use crate::store::read::Reader;
 use crate::store::{Fault, KeptAnswer};
 use caller::{Asker, Uses};
@@ -106,13 +107,45 @@ impl Door {
 
     /// Hands in a command and answers what came of it, as it was or will be written under its key.
     async fn ask(&self, who: &impl Asker, key: Option<Key>, command: Command) -> Reply {
+        Ok(reply::send(self.written(who, key, command).await?))
+    }
+
+    /// What came of a command, written: now, or when its key was first used.
+    async fn written(
+        &self,
+        who: &impl Asker,
+        key: Option<Key>,
+        command: Command,
+    ) -> Result<Written, Problem> {
         let request = who.request();
         let done = self.submit(who, key, command).await?;
         if let Ok(Answer::Known(key)) = done.outcome {
             return self.again(key).await;
         }
-        let written = done.written.unwrap_or_else(|| scribe(&done.outcome, request, done.at));
-        Ok(reply::send(written))
+        Ok(done.written.unwrap_or_else(|| scribe(&done.outcome, request, done.at)))
+    }
+
+    /// As `ask`, about a thing that the engine forgets once it has ended. `ended` looks it up in
+    /// the store: what is there, and this caller's to know, is in the wrong state rather than not
+    /// found.
+    async fn ask_about(
+        &self,
+        who: &impl Asker,
+        key: Option<Key>,
+        command: Command,
+        ended: impl FnOnce(&Reader) -> Result<Option<Refusal>, Fault> + Send + 'static,
+    ) -> Reply {
+        let written = self.written(who, key, command).await?;
+        if written.status != 404 {
+            return Ok(reply::send(written));
+        }
+        let Some(refusal) = self.read(ended).await? else { return Ok(reply::send(written)) };
+        // Under the id of the request that was answered first: a repetition gets the same bytes.
+        let body: Option<serde_json::Value> = serde_json::from_slice(&written.body).ok();
+        let first = body.and_then(|body| body["request_id"].as_str()?.parse().ok());
+        let mut answer = scribe(&Err(refusal), first.unwrap_or(who.request()), Micros::default());
+        answer.headers.push_str(&written.headers);
+        Ok(reply::send(answer))
     }
 
     /// As `ask`, for what would be: nothing was made, so there is no place to find it at.
@@ -148,13 +181,14 @@ impl Door {
     }
 
     /// The first answer under a key, byte for byte.
-    async fn again(&self, key: Key) -> Reply {
+    async fn again(&self, key: Key) -> Result<Written, Problem> {
         let kept = self.read(move |reader| reader.kept(key)).await?;
-        // The engine remembers a key a little longer than the store does; then it is as if in doubt.
+        // The engine remembers a key a little longer than the store does; then it is as if in
+        // doubt.
         let KeptAnswer { key: _, status, mut headers, body } =
-            kept.ok_or_else(|| Problem::from(crate::sequencer::Fault::InDoubt))?;
+            kept.ok_or_else(|| Problem::from(sequencer::Fault::InDoubt))?;
         headers.push_str("idempotent-replayed: true\n");
-        Ok(reply::send(crate::sequencer::Written { status, headers, body }))
+        Ok(Written { status, headers, body })
     }
 
     /// Reads from the store, off the worker's own thread.
@@ -193,7 +227,7 @@ impl Door {
 async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Problem> {
-    web::block(work).await.map_err(|_| Problem::from(crate::sequencer::Fault::Closed))
+    web::block(work).await.map_err(|_| Problem::from(sequencer::Fault::Closed))
 }
 
 /// A fresh UUIDv7: the one place that mints them.
@@ -207,10 +241,10 @@ fn wall() -> Micros {
     Clock::System.now()
 }
 
-/// Starts serving on a listener. Stops, after the requests under way, when the server's handle says so.
+/// Starts serving on a listener. Stops, after the requests under way, when the server's handle says
+/// so.
 ///
-/// # Errors
-/// When the listener cannot be used.
+/// # Errors When the listener cannot be used.
 pub fn serve(listener: TcpListener, door: Door, workers: usize) -> std::io::Result<Server> {
     let door = web::Data::new(door);
     tokio::spawn(Arc::clone(&door.clone().into_inner()).note_uses());

@@ -16,10 +16,14 @@ use super::routes::Documented;
 use super::schema;
 
 /// What every caller reads first.
-const ABOUT: &str = "A marketplace for GPU capacity: blocks of GPUs of one type, in one place, for a window \
-of time, on credit lines, under programs that share revenue.\n\nMoney is a decimal string, time is RFC 3339 in \
-UTC, quantities are whole GPUs and multiples of the SKU's lot. Lists run from the newest to the oldest. Every \
-error is an `application/problem+json` whose `type` is a page of this server. Calls that move money, credit \
+const ABOUT: &str = "A marketplace for GPU capacity: blocks of GPUs of one type, in one place, \
+for a window \
+of time, on credit lines, under programs that share revenue.\n\nMoney is a decimal string, time \
+is RFC 3339 in \
+UTC, quantities are whole GPUs and multiples of the SKU's lot. Lists run from the newest to the \
+oldest. Every \
+error is an `application/problem+json` whose `type` is a page of this server. Calls that move \
+money, credit \
 or capacity are safe to repeat under an `Idempotency-Key`.";
 
 /// The document, complete.
@@ -237,7 +241,8 @@ mod tests {
         let fresh = concat!(env!("CARGO_MANIFEST_DIR"), "/target/openapi.json");
         std::fs::write(fresh, served + "\n").expect("target is ours to write to");
         panic!(
-            "the API has changed, and {fresh} says how; run `cargo run -- openapi > api-spec/openapi.json`, look at the \
+            "the API has changed, and {fresh} says how; run `cargo run -- openapi > \
+             api-spec/openapi.json`, look at the \
              difference and commit it"
         );
     }

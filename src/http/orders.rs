@@ -23,9 +23,9 @@ use super::{Door, fresh};
 use crate::engine::command::{OrderKind, PlaceOrder};
 use crate::engine::contract::Contract;
 use crate::engine::order::{Ask, Order, OrderState, Reason, TimeInForce};
-use crate::engine::{Answer, Command, Key};
+use crate::engine::{Answer, Command, Key, Refusal};
 use crate::model::id::{ContractId, OrderId, OrgId, QuoteId};
-use crate::model::{Code, Gpus, RegionCode, SkuCode, Workload};
+use crate::model::{Code, RegionCode, SkuCode, Workload};
 use crate::store::read::OrderFilter;
 
 /// Orders in one batch.
@@ -45,7 +45,8 @@ pub enum Stay {
     Gtd,
 }
 
-/// A request for a block: either the terms, or the `quote_id` of a firm quote and nothing of the terms.
+/// A request for a block: either the terms, or the `quote_id` of a firm quote and nothing of the
+/// terms.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(
@@ -73,9 +74,9 @@ pub struct OrderBody {
     #[schema(value_type = Vec<Code>, max_items = 16)]
     regions: Vec<RegionCode>,
     #[schema(minimum = 1, maximum = 2_000_000)]
-    gpus: Option<Gpus>,
+    gpus: Option<u32>,
     /// Fewer will do, down to this many.
-    min_gpus: Option<Gpus>,
+    min_gpus: Option<u32>,
     start_at: Option<StartAt>,
     /// One of `duration_hours` and `duration_minutes`.
     #[schema(minimum = 1)]
@@ -102,6 +103,7 @@ pub struct BatchOrderBody {
     #[schema(min_length = 1, max_length = 255)]
     idempotency_key: String,
     #[schema(inline)]
+    #[expect(clippy::struct_field_names, reason = "only describes")]
     order: OrderBody,
 }
 
@@ -150,8 +152,8 @@ pub struct OrderView {
     skus: Vec<SkuCode>,
     #[schema(value_type = Vec<Code>)]
     regions: Vec<RegionCode>,
-    gpus: Gpus,
-    min_gpus: Option<Gpus>,
+    gpus: u32,
+    min_gpus: Option<u32>,
     start_at: StartAt,
     /// The starts that `start_at` meant when it was decided.
     earliest_start_at: Moment,
@@ -163,7 +165,7 @@ pub struct OrderView {
     workload: Option<Workload>,
     quote_id: Option<QuoteId>,
     contract_id: Option<ContractId>,
-    filled_gpus: Gpus,
+    filled_gpus: u32,
     average_price_per_gpu_hour: Option<PriceText>,
     value: Option<Amount>,
     /// Credit held while it rests.
@@ -195,8 +197,8 @@ pub struct AskParts {
     pub skus: Vec<SkuCode>,
     pub region: Option<RegionCode>,
     pub regions: Vec<RegionCode>,
-    pub gpus: Option<Gpus>,
-    pub min_gpus: Option<Gpus>,
+    pub gpus: Option<u32>,
+    pub min_gpus: Option<u32>,
     pub start_at: Option<StartAt>,
     pub duration_hours: Option<u32>,
     pub duration_minutes: Option<u32>,
@@ -347,6 +349,7 @@ impl OrderView {
 /// The caller's organization's; everybody's for the operator's people.
 #[utoipa::path(
     get, path = "/v1/orders", tag = "Trading",
+    params(OrdersQuery),
     responses((status = 200, description = "A page", body = List<OrderView>)),
 )]
 pub async fn list(who: Caller<grant::View>, query: Query<OrdersQuery>, door: Data<Door>) -> Reply {
@@ -360,6 +363,7 @@ pub async fn list(who: Caller<grant::View>, query: Query<OrdersQuery>, door: Dat
 /// Read an order
 #[utoipa::path(
     get, path = "/v1/orders/{id}", tag = "Trading",
+    params(OrderId),
     responses((status = 200, description = "The order, with its contract", body = OrderView)),
 )]
 pub async fn get(who: Caller<grant::View>, id: Path<OrderId>, door: Data<Door>) -> Reply {
@@ -375,11 +379,12 @@ pub async fn get(who: Caller<grant::View>, id: Path<OrderId>, door: Data<Door>) 
 
 /// Place an order
 ///
-/// Decided at once: filled, resting, expired or rejected, with the reason and what is near. An answer that
-/// depends on the market is a 201 with the order, so that it can be audited and repeated; lack of credit is a
-/// 402 and makes no order. With `dry_run=true` every check runs and nothing changes. Needs the right `trade`.
+/// Decided at once: filled, resting, expired or rejected, with the reason and what is near. An
+/// answer that depends on the market is a 201 with the order, so that it can be audited and
+/// repeated; lack of credit is a 402 and makes no order. With `dry_run=true` every check runs and
+/// nothing changes. Needs the right `trade`.
 #[utoipa::path(
-    post, path = "/v1/orders", tag = "Trading", params(KeyHeader),
+    post, path = "/v1/orders", tag = "Trading", params(DryRun, KeyHeader),
     responses(
         (status = 201, description = "The order, as it was decided", body = OrderView),
         (status = 200, description = "What a dry run found", body = OrderView),
@@ -393,12 +398,17 @@ pub async fn create(
     door: Data<Door>,
 ) -> Reply {
     let key = key.over(who.organization(), body.fingerprint);
+    let (org, quote) = (who.organization(), body.value.quote_id);
     let command = body.value.into_command(query.dry_run)?;
     if query.dry_run {
-        door.ask_dry(&who, command).await
-    } else {
-        door.ask(&who, Some(key), command).await
+        return door.ask_dry(&who, command).await;
     }
+    door.ask_about(&who, Some(key), command, move |reader| {
+        let found = quote.map(|id| reader.quote(&id)).transpose()?.flatten();
+        let found = found.filter(|one| one.org == org);
+        Ok(found.map(|one| Refusal::QuoteGone { state: one.state.as_str() }))
+    })
+    .await
 }
 
 /// Cancel an order
@@ -406,7 +416,7 @@ pub async fn create(
 /// One that rests; its hold is freed. Needs the right `trade`.
 #[utoipa::path(
     post, path = "/v1/orders/{id}/cancel", tag = "Trading",
-    params(OptionalKeyHeader), request_body = Option<Nothing>,
+    params(OrderId, OptionalKeyHeader), request_body = Option<Nothing>,
     responses((status = 200, description = "The order, cancelled", body = OrderView)),
 )]
 pub async fn cancel(
@@ -417,13 +427,20 @@ pub async fn cancel(
     door: Data<Door>,
 ) -> Reply {
     let key = key.over(who.organization(), body.fingerprint);
-    door.ask(&who, key, Command::CancelOrder { id: id.0 }).await
+    let org = who.organization();
+    let command = Command::CancelOrder { id: id.0 };
+    door.ask_about(&who, key, command, move |reader| {
+        let found = reader.order(&id.0)?.filter(|one| one.org == org);
+        let (kind, needed) = ("order", OrderState::Open.as_str());
+        Ok(found.map(|one| Refusal::WrongState { kind, state: one.state.as_str(), needed }))
+    })
+    .await
 }
 
 /// Place many orders
 ///
-/// Up to a thousand, each under its own key and decided by itself: one that fails does not touch the others.
-/// The answers come in the order of the requests. Needs the right `trade`.
+/// Up to a thousand, each under its own key and decided by itself: one that fails does not touch
+/// the others. The answers come in the order of the requests. Needs the right `trade`.
 #[utoipa::path(
     post, path = "/v1/orders/batch", tag = "Trading",
     responses((status = 200, description = "One answer for each", body = List<BatchAnswerView>)),

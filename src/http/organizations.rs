@@ -40,7 +40,7 @@ pub enum Capability {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "name": "Tidal Research", "capabilities": ["customer"], "segment": "research", "country": "AU",
-}))]
+    }))]
 pub struct OrganizationBody {
     #[schema(min_length = 1, max_length = 120)]
     name: String,
@@ -161,8 +161,9 @@ pub async fn hashed(password: String, pointer: &str) -> Result<String, Problem> 
 
 /// Sign up
 ///
-/// A new organization and its owner, who is signed in at once. Customers start active, without credit;
-/// providers wait for review. Takes no `Idempotency-Key`: a repetition is refused by its e-mail address.
+/// A new organization and its owner, who is signed in at once. Customers start active, without
+/// credit; providers wait for review. Takes no `Idempotency-Key`: a repetition is refused by its
+/// e-mail address.
 #[utoipa::path(
     post, path = "/v1/signup", tag = "Identity", security(()),
     responses((status = 201, description = "Signed up and signed in", body = SignedUpView)),
@@ -205,6 +206,7 @@ pub fn unexpected(answer: &Answer) -> Result<HttpResponse, Problem> {
 /// All of them for the operator's people; for others a list of one, their own.
 #[utoipa::path(
     get, path = "/v1/organizations", tag = "Identity",
+    params(OrganizationsQuery),
     responses((status = 200, description = "A page", body = List<OrganizationView>)),
 )]
 pub async fn list(
@@ -224,6 +226,7 @@ pub async fn list(
 /// Read an organization
 #[utoipa::path(
     get, path = "/v1/organizations/{id}", tag = "Identity",
+    params(OrgId),
     responses((status = 200, description = "The organization", body = OrganizationView)),
 )]
 pub async fn get(who: Caller<grant::View>, id: Path<OrgId>, door: Data<Door>) -> Reply {
@@ -238,7 +241,7 @@ pub async fn get(who: Caller<grant::View>, id: Path<OrgId>, door: Data<Door>) ->
 /// Ends the review of a provider, or lifts a suspension. Needs the right `admit`.
 #[utoipa::path(
     post, path = "/v1/organizations/{id}/approve", tag = "Identity",
-    params(OptionalKeyHeader), request_body = Option<Nothing>,
+    params(OrgId, OptionalKeyHeader), request_body = Option<Nothing>,
     responses((status = 200, description = "The organization, active", body = OrganizationView)),
 )]
 pub async fn approve(
@@ -256,7 +259,7 @@ pub async fn approve(
 ///
 /// What it has goes on; nothing new can start. Needs the right `admit`.
 #[utoipa::path(
-    post, path = "/v1/organizations/{id}/suspend", tag = "Identity", params(OptionalKeyHeader),
+    post, path = "/v1/organizations/{id}/suspend", tag = "Identity", params(OrgId, OptionalKeyHeader),
     responses((status = 200, description = "The organization, suspended", body = OrganizationView)),
 )]
 pub async fn suspend(

@@ -1,5 +1,5 @@
-//! Passwords: argon2id with the parameters OWASP recommends, and the same work whether or not the person
-//! exists. Knows no person.
+//! Passwords: argon2id with the parameters OWASP recommends, and the same work whether or not the
+//! person exists. Knows no person.
 
 use std::sync::LazyLock;
 
@@ -30,7 +30,8 @@ pub fn hash(password: &str) -> String {
     hash.expect("bounded passwords can be hashed").to_string()
 }
 
-/// Whether the password is the one of the hash. Without a hash the work is the same and the answer no.
+/// Whether the password is the one of the hash. Without a hash the work is the same and the answer
+/// no.
 pub fn matches(password: &str, hash: Option<&str>) -> bool {
     let is_person = hash.is_some();
     let hash = hash.unwrap_or_else(|| NOBODY.as_str());

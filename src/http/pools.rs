@@ -18,7 +18,7 @@ use super::{Door, fresh};
 use crate::engine::Command;
 use crate::engine::capacity::{Maintenance, Phase, Pool, Shelf};
 use crate::model::id::{FactoryId, OrgId, PoolId};
-use crate::model::{Code, Gpus, Minute, RegionCode, Schedule, SkuCode, Window};
+use crate::model::{Code, Minute, RegionCode, Schedule, SkuCode, Window};
 
 /// So many more GPUs from an instant on.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
@@ -26,7 +26,7 @@ use crate::model::{Code, Gpus, Minute, RegionCode, Schedule, SkuCode, Window};
 #[schema(as = Phase, example = json!({ "gpus": 40_000, "from": "2027-01-01T00:00:00Z" }))]
 pub struct PhaseBody {
     #[schema(minimum = 1, maximum = 2_000_000)]
-    gpus: Gpus,
+    gpus: u32,
     from: Moment,
 }
 
@@ -50,7 +50,7 @@ pub struct MaintenanceBody {
     start_at: Moment,
     end_at: Moment,
     #[schema(minimum = 1, maximum = 2_000_000)]
-    gpus: Gpus,
+    gpus: u32,
     #[serde(default)]
     #[schema(max_length = 2000)]
     note: String,
@@ -61,7 +61,7 @@ pub struct MaintenanceBody {
 pub struct WindowView {
     start_at: Moment,
     end_at: Moment,
-    gpus: Gpus,
+    gpus: u32,
     note: String,
 }
 
@@ -173,6 +173,7 @@ pub fn window(start: Moment, end: Moment) -> Result<Window, Problem> {
 /// A provider's own; all of them for the operator's people.
 #[utoipa::path(
     get, path = "/v1/pools", tag = "Capacity",
+    params(PoolsQuery),
     responses((status = 200, description = "A page", body = List<PoolView>)),
 )]
 pub async fn list(who: Caller<grant::View>, query: Query<PoolsQuery>, door: Data<Door>) -> Reply {
@@ -185,6 +186,7 @@ pub async fn list(who: Caller<grant::View>, query: Query<PoolsQuery>, door: Data
 /// Read a pool
 #[utoipa::path(
     get, path = "/v1/pools/{id}", tag = "Capacity",
+    params(PoolId),
     responses((status = 200, description = "The pool", body = PoolView)),
 )]
 pub async fn get(who: Caller<grant::View>, id: Path<PoolId>, door: Data<Door>) -> Reply {
@@ -218,7 +220,7 @@ pub async fn create(
 ///
 /// So many more GPUs from a date on. Needs the right `offer`.
 #[utoipa::path(
-    post, path = "/v1/pools/{id}/phases", tag = "Capacity", params(OptionalKeyHeader),
+    post, path = "/v1/pools/{id}/phases", tag = "Capacity", params(PoolId, OptionalKeyHeader),
     responses((status = 200, description = "The pool", body = PoolView)),
 )]
 pub async fn add_phase(
@@ -235,9 +237,10 @@ pub async fn add_phase(
 
 /// Enter maintenance
 ///
-/// So many fewer GPUs within a window; the answer names the contracts it touches. Needs the right `offer`.
+/// So many fewer GPUs within a window; the answer names the contracts it touches. Needs the right
+/// `offer`.
 #[utoipa::path(
-    post, path = "/v1/pools/{id}/maintenance", tag = "Capacity", params(OptionalKeyHeader),
+    post, path = "/v1/pools/{id}/maintenance", tag = "Capacity", params(PoolId, OptionalKeyHeader),
     responses((status = 200, description = "The pool and what is touched", body = MaintenanceView)),
 )]
 pub async fn add_maintenance(
@@ -258,6 +261,7 @@ pub async fn add_maintenance(
 /// What is installed, taken and free, stretch by stretch, exact to the minute.
 #[utoipa::path(
     get, path = "/v1/pools/{id}/schedule", tag = "Capacity",
+    params(PoolId, ScheduleQuery),
     responses((status = 200, description = "The schedule", body = List<PoolStretchView>)),
 )]
 pub async fn schedule(

@@ -73,7 +73,8 @@ impl Problem {
     /// A body that does not fit, in one field.
     pub fn field(pointer: impl Into<String>, code: &str, detail: impl Into<String>) -> Self {
         let (pointer, detail) = (pointer.into(), detail.into());
-        let kind = Kind::by_code(code).unwrap_or(&kind::INVALID_BODY);
+        let kind = Kind::by_code(code).filter(|kind| kind.status == 422);
+        let kind = kind.unwrap_or(&kind::INVALID_BODY);
         Self::new(kind, detail.clone()).error(pointer, code, detail)
     }
 

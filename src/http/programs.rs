@@ -19,7 +19,6 @@ use super::version::{IfMatch, IfMatchHeader};
 use super::{Door, fresh};
 use crate::engine::Command;
 use crate::engine::program::{FrozenProgram, GuaranteeTerms, Program, ProgramTerms, ShareStep};
-use crate::model::BasisPoints;
 use crate::model::id::{OrgId, PoolId, ProgramId};
 
 /// From this contract month on the vendor takes this share.
@@ -32,7 +31,7 @@ pub struct ShareBody {
     from_month: u32,
     /// In hundredths of a percent.
     #[schema(maximum = 10_000)]
-    vendor_share_bps: BasisPoints,
+    vendor_share_bps: u32,
 }
 
 /// What the vendor stands behind.
@@ -42,7 +41,7 @@ pub struct ShareBody {
 pub struct GuaranteeBody {
     /// How much of the exposure above the first loss, in hundredths of a percent.
     #[schema(maximum = 10_000, example = 8000)]
-    coverage_bps: BasisPoints,
+    coverage_bps: u32,
     /// What the customer's exposure must exceed first.
     first_loss: Amount,
     /// The most for one credit line.
@@ -183,6 +182,7 @@ impl From<&FrozenProgram> for FrozenProgramView {
 /// List programs
 #[utoipa::path(
     get, path = "/v1/programs", tag = "Programs",
+    params(ProgramsQuery),
     responses((status = 200, description = "A page", body = List<ProgramView>)),
 )]
 pub async fn list(_: Caller<grant::View>, query: Query<ProgramsQuery>, door: Data<Door>) -> Reply {
@@ -194,6 +194,7 @@ pub async fn list(_: Caller<grant::View>, query: Query<ProgramsQuery>, door: Dat
 /// Read a program
 #[utoipa::path(
     get, path = "/v1/programs/{id}", tag = "Programs",
+    params(ProgramId),
     responses((status = 200, description = "The program, with its ETag", body = ProgramView)),
 )]
 pub async fn get(_: Caller<grant::View>, id: Path<ProgramId>, door: Data<Door>) -> Reply {
@@ -228,7 +229,7 @@ pub async fn create(
 /// `catalogue`.
 #[utoipa::path(
     post, path = "/v1/programs/{id}/versions", tag = "Programs",
-    params(IfMatchHeader, OptionalKeyHeader),
+    params(ProgramId, IfMatchHeader, OptionalKeyHeader),
     responses((status = 200, description = "The program in its new version", body = ProgramView)),
 )]
 pub async fn amend(
@@ -246,9 +247,10 @@ pub async fn amend(
 
 /// Enrol a pool
 ///
-/// Puts a pool's capacity under the program, so that listings may name it. Needs the right `catalogue`.
+/// Puts a pool's capacity under the program, so that listings may name it. Needs the right
+/// `catalogue`.
 #[utoipa::path(
-    post, path = "/v1/programs/{id}/pools", tag = "Programs", params(OptionalKeyHeader),
+    post, path = "/v1/programs/{id}/pools", tag = "Programs", params(ProgramId, OptionalKeyHeader),
     responses((status = 200, description = "The program", body = ProgramView)),
 )]
 pub async fn enrol(

@@ -19,7 +19,7 @@ use super::{Door, fresh};
 use crate::engine::Command;
 use crate::engine::quote::{Quote, QuoteState};
 use crate::model::id::{OrderId, OrgId, PoolId, QuoteId};
-use crate::model::{Code, Gpus, RegionCode, SkuCode, Workload, limits};
+use crate::model::{Code, RegionCode, SkuCode, Workload, limits};
 
 /// A block to be priced.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -28,7 +28,7 @@ use crate::model::{Code, Gpus, RegionCode, SkuCode, Workload, limits};
     "sku": "gb300-nvl72", "regions": ["id-batam", "au-sydney"], "gpus": 144,
     "start_at": { "earliest": "2027-02-01T00:00:00Z", "latest": "2027-02-08T00:00:00Z" },
     "duration_hours": 336, "firm": true, "ttl_seconds": 300,
-}))]
+    }))]
 pub struct QuoteBody {
     /// The SKU, if only one will do.
     #[schema(value_type = Option<Code>)]
@@ -42,9 +42,9 @@ pub struct QuoteBody {
     #[schema(value_type = Vec<Code>, max_items = 16)]
     regions: Vec<RegionCode>,
     #[schema(minimum = 1, maximum = 2_000_000)]
-    gpus: Gpus,
+    gpus: u32,
     /// Fewer will do, down to this many.
-    min_gpus: Option<Gpus>,
+    min_gpus: Option<u32>,
     start_at: StartAt,
     /// One of `duration_hours` and `duration_minutes`.
     #[schema(minimum = 1)]
@@ -75,7 +75,7 @@ pub struct QuoteView {
     region: RegionCode,
     pool_id: PoolId,
     provider: OrgId,
-    gpus: Gpus,
+    gpus: u32,
     start_at: Moment,
     end_at: Moment,
     total: Amount,
@@ -171,6 +171,7 @@ impl QuoteBody {
 /// List firm quotes
 #[utoipa::path(
     get, path = "/v1/quotes", tag = "Trading",
+    params(QuotesQuery),
     responses((status = 200, description = "A page", body = List<QuoteView>)),
 )]
 pub async fn list(who: Caller<grant::View>, query: Query<QuotesQuery>, door: Data<Door>) -> Reply {
@@ -183,6 +184,7 @@ pub async fn list(who: Caller<grant::View>, query: Query<QuotesQuery>, door: Dat
 /// Read a firm quote
 #[utoipa::path(
     get, path = "/v1/quotes/{id}", tag = "Trading",
+    params(QuoteId),
     responses((status = 200, description = "The quote", body = QuoteView)),
 )]
 pub async fn get(who: Caller<grant::View>, id: Path<QuoteId>, door: Data<Door>) -> Reply {
@@ -194,8 +196,9 @@ pub async fn get(who: Caller<grant::View>, id: Path<QuoteId>, door: Data<Door>) 
 
 /// Ask for a quote
 ///
-/// The exact cheapest block. An indicative quote holds nothing and is kept nowhere; a firm one holds the
-/// block and the credit for `ttl_seconds`, and needs an `Idempotency-Key`. Needs the right `trade`.
+/// The exact cheapest block. An indicative quote holds nothing and is kept nowhere; a firm one
+/// holds the block and the credit for `ttl_seconds`, and needs an `Idempotency-Key`. Needs the
+/// right `trade`.
 #[utoipa::path(
     post, path = "/v1/quotes", tag = "Trading", params(OptionalKeyHeader),
     responses((status = 201, description = "The quote", body = QuoteView)),

@@ -19,8 +19,8 @@ impl From<&Refusal> for Problem {
     }
 }
 
-/// The JSON pointer of a field the engine names. A dot steps into an object; a few fields are spelled
-/// otherwise in bodies.
+/// The JSON pointer of a field the engine names. A dot steps into an object; a few fields are
+/// spelled otherwise in bodies.
 fn pointer(field: &str) -> String {
     let spelled = match field {
         "power_kw" => "power_mw",

@@ -1,5 +1,5 @@
-//! From the market's answers to bytes: one rendering for everybody, so that an answer kept under a key and
-//! an answer sent at once are the same.
+//! From the market's answers to bytes: one rendering for everybody, so that an answer kept under a
+//! key and an answer sent at once are the same.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;

@@ -1,4 +1,5 @@
-//! Every address of the API on one page. Each handler's own file says what it does; this one says where.
+//! Every address of the API on one page. Each handler's own file says what it does; this one says
+//! where.
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, Resource};
@@ -11,7 +12,8 @@ use super::{
     listings, market, members, meta, orders, organizations, pools, programs, quotes, sessions,
 };
 
-/// Writes the page below as actix routes, as a table, and as the list the API reference is made from.
+/// Writes the page below as actix routes, as a table, and as the list the API reference is made
+/// from.
 macro_rules! routes {
     ($($path:literal { $($method:ident $room:ident::$handler:ident),* })*) => {
         /// Every path with its methods.

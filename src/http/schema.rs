@@ -1,4 +1,5 @@
-//! How the model's words and ids are written, for the API reference. The words themselves know nothing of it.
+//! How the model's words and ids are written, for the API reference. The words themselves know
+//! nothing of it.
 
 use std::borrow::Cow;
 
@@ -59,8 +60,9 @@ macro_rules! ids {
 }
 
 words! {
-    FactoryState ContractState ApplicationState LineState EventKind Account Book EntryKind ListingState
-    AlternativeKind OrderState Reason OrganizationState UserState QuoteState Right Role Segment Workload
+    FactoryState ContractState ApplicationState LineState EventKind Account Book EntryKind
+    ListingState AlternativeKind OrderState Reason OrganizationState UserState QuoteState Right Role
+    Segment Workload
 }
 
 ids! {

@@ -123,7 +123,9 @@ pub fn created(location: &str, view: &impl Serialize) -> HttpResponse {
     post, path = "/v1/sessions", tag = "Identity", security(()),
     responses(
         (status = 201, description = "Signed in", body = TokensView),
-        (status = 401, description = "No such address, or another password", body = super::problem::ProblemView, content_type = "application/problem+json"),
+        (status = 401, description = "No such address, or another password",
+                body = super::problem::ProblemView,
+                content_type = "application/problem+json"),
     ),
 )]
 pub async fn open(who: Visitor, _: NoKey, body: Json<SignInBody>, door: Data<Door>) -> Reply {
@@ -161,7 +163,9 @@ pub async fn open(who: Visitor, _: NoKey, body: Json<SignInBody>, door: Data<Doo
     post, path = "/v1/sessions/refresh", tag = "Identity", security(()),
     responses(
         (status = 200, description = "The next tokens", body = TokensView),
-        (status = 401, description = "Not a good token", body = super::problem::ProblemView, content_type = "application/problem+json"),
+        (status = 401, description = "Not a good token",
+                body = super::problem::ProblemView,
+                content_type = "application/problem+json"),
     ),
 )]
 pub async fn refresh(who: Visitor, _: NoKey, body: Json<RefreshBody>, door: Data<Door>) -> Reply {
@@ -188,6 +192,7 @@ pub async fn refresh(who: Visitor, _: NoKey, body: Json<RefreshBody>, door: Data
 /// Ends one of the caller's own sessions, and every token of it, at once.
 #[utoipa::path(
     delete, path = "/v1/sessions/{id}", tag = "Identity",
+    params(SessionId),
     responses((status = 204, description = "Signed out")),
 )]
 pub async fn close(who: Caller<grant::View>, id: Path<SessionId>, door: Data<Door>) -> Reply {

@@ -49,7 +49,8 @@ impl TimeError {
 impl FromStr for Instant {
     type Err = TimeError;
     fn from_str(text: &str) -> Result<Self, TimeError> {
-        // RFC 3339 has a `T` or a space, seconds, and an offset; longer forms of ISO 8601 are not it.
+        // RFC 3339 has a `T` or a space, seconds, and an offset; longer forms of ISO 8601 are not
+        // it.
         let bytes = text.as_bytes();
         let shaped = bytes.len() >= 20
             && bytes.len() <= 40

@@ -1,5 +1,6 @@
-//! Access tokens: EdDSA JWTs of the `at+jwt` type, signed with a key of our own, verified strictly, and
-//! remembered for a while once verified. Knows people's ids and their sessions; not what they may do.
+//! Access tokens: EdDSA JWTs of the `at+jwt` type, signed with a key of our own, verified strictly,
+//! and remembered for a while once verified. Knows people's ids and their sessions; not what they
+//! may do.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -69,7 +70,8 @@ struct Claims {
     jti: Uuid,
 }
 
-/// What a good token says. Roles are read from the market's present, so that a change counts at once.
+/// What a good token says. Roles are read from the market's present, so that a change counts at
+/// once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verified {
     pub user: UserId,
@@ -138,8 +140,9 @@ impl Signer {
         }
     }
 
-    /// A token for a person's session. `now` is real time whatever the market's clock shows: a token is
-    /// about a real person at a real screen, and other servers verify it by their own clocks.
+    /// A token for a person's session. `now` is real time whatever the market's clock shows: a
+    /// token is about a real person at a real screen, and other servers verify it by their own
+    /// clocks.
     pub fn issue(
         &self,
         user: UserId,
@@ -423,7 +426,7 @@ mod tests {
             issued(&stranger),
             confused,
         ] {
-            assert_eq!(signer.verify(&wrong, NOW), Err(NotGood), "{wrong:.80}");
+            assert_eq!(signer.verify(&wrong, NOW), Err(NotGood), "{:.80}", wrong);
         }
     }
 

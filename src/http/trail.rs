@@ -1,5 +1,5 @@
-//! What happens to every request, whatever it asks: an id, one log line, one measurement, problems rendered,
-//! headers that protect pages.
+//! What happens to every request, whatever it asks: an id, one log line, one measurement, problems
+//! rendered, headers that protect pages.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -20,8 +20,9 @@ use crate::sequencer::Stopwatch;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Pages run their own scripts only, load nothing from elsewhere and are framed by nobody.
-const POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; \
-                      object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'self'; img-src 'self' data:; \
+                      style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; \
+                      form-action 'self'; frame-ancestors 'none'";
 
 /// Follows one request from its arrival to its answer.
 ///
@@ -109,7 +110,8 @@ fn known(method: &Method) -> &'static str {
 type Measured = (&'static str, String, u16);
 
 thread_local! {
-    /// Looking a metric up by its labels costs more than counting; each worker keeps what it has found.
+    /// Looking a metric up by its labels costs more than counting; each worker keeps what it has
+    /// found.
     static FOUND: RefCell<BTreeMap<Measured, (Counter, Histogram)>> = RefCell::default();
 }
 

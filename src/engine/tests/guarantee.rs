@@ -102,9 +102,8 @@ fn the_worked_contract_commits_its_guarantee() {
         assert_eq!(net(&engine, account), money(balance), "{account}");
     }
     let kinds: Vec<_> = out.entries.iter().map(|entry| entry.kind).collect();
-    let granted_then_used =
-        [EntryKind::GuaranteeGranted, EntryKind::GuaranteeExposed, EntryKind::GuaranteeCommitted];
-    assert_eq!(kinds, granted_then_used);
+    use EntryKind::{GuaranteeCommitted, GuaranteeExposed, GuaranteeGranted};
+    assert_eq!(kinds, [GuaranteeGranted, GuaranteeExposed, GuaranteeCommitted]);
     assert!(out.entries.iter().all(|entry| entry.contract.is_some()));
 }
 

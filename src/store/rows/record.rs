@@ -77,7 +77,7 @@ row! {
 }
 
 diesel::table! {
-    use crate::store::schema::sql::{Bytes, Number};
+    use crate::store::schema::sql::*;
     /// One row: the last commit.
     meta (id) {
         id -> Number,
