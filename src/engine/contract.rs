@@ -129,11 +129,6 @@ impl Contract {
     pub fn unaccrued(&self) -> Money {
         self.value.checked_sub(self.accrued).expect("a contract never accrues more than its value")
     }
-
-    pub(super) fn brief(&self) -> ContractBrief {
-        let Self { id, gpus, window, state, .. } = self;
-        ContractBrief { id: *id, gpus: *gpus, window: *window, state: *state }
-    }
 }
 
 impl Contracts {

@@ -148,9 +148,9 @@ impl Engine {
         let no = self.events.last.entry(org).or_insert(0);
         *no += 1;
         if is_first {
-            out.event_heads.born(org, *no)
+            out.event_heads.born(org, *no);
         } else {
-            out.event_heads.changed(org, *no)
+            out.event_heads.changed(org, *no);
         }
         // A UUIDv7 of the instant; what follows is the place in the one order of all events.
         let place = u32::try_from(out.events.len()).expect("a batch has few events");

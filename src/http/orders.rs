@@ -103,7 +103,6 @@ pub struct BatchOrderBody {
     #[schema(min_length = 1, max_length = 255)]
     idempotency_key: String,
     #[schema(inline)]
-    #[expect(clippy::struct_field_names, reason = "only describes")]
     order: OrderBody,
 }
 

@@ -426,7 +426,7 @@ mod tests {
             issued(&stranger),
             confused,
         ] {
-            assert_eq!(signer.verify(&wrong, NOW), Err(NotGood), "{:.80}", wrong);
+            assert_eq!(signer.verify(&wrong, NOW), Err(NotGood), "{wrong:.80}");
         }
     }
 

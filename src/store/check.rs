@@ -147,11 +147,13 @@ fn audit_chain(db: &mut Db, meta: &MetaRow, found: &mut Findings) -> Result<(), 
     Ok(())
 }
 
+/// Of one organization: how many events, the first number and the last.
+type Numbers = (Uid, i64, Option<i64>, Option<i64>);
+
 /// One event per number, from the first on, up to the organization's last. Old ones may be gone.
 fn event_numbers(db: &mut Db, found: &mut Findings) -> Result<(), Fault> {
     use diesel::dsl::{count_star, max, min};
     let heads: Vec<HeadRow> = on!(db, load, event_heads::table.order(event_heads::org))?;
-    type Numbers = (Uid, i64, Option<i64>, Option<i64>);
     let told: Vec<Numbers> = on!(
         db,
         load,

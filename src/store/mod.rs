@@ -3,7 +3,7 @@
 //!
 //! Two databases, one code: SQLite (in the process, the default) and PostgreSQL (for production). A table's
 //! columns are declared once (`rows`), a query is written once (`link`), the schemas are twins
-//! (`migrations/`); only `write` has two ways.
+//! (`migrations/`); only `step` has two ways of writing.
 
 pub mod chain;
 pub mod check;
@@ -14,6 +14,7 @@ pub mod read;
 mod rows;
 mod schema;
 mod sqlite;
+mod step;
 mod write;
 
 pub use check::check;

@@ -6,7 +6,7 @@
 //! system's, or those in the file named by `SSL_CERT_FILE`). `verify-ca` is taken as `verify-full`.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
@@ -114,23 +114,22 @@ impl Link {
     /// # Errors
     /// [`Fault::Deposed`] when another session still holds it when `patience` is over.
     pub fn become_writer(&mut self, patience: Duration) -> Result<(), Fault> {
-        let patience = Instant::now() + patience;
-        while !self.try_lock()? {
-            if Instant::now() >= patience {
-                return Err(Fault::Deposed);
-            }
-            std::thread::sleep(Duration::from_millis(50));
+        let wait = format!(
+            "SET lock_timeout = {}; SELECT pg_advisory_lock({WRITER_LOCK}); SET lock_timeout = 0",
+            patience.as_millis()
+        );
+        let waited = self.wait(async |link| link.batch_execute(&wait).await);
+        // The reason is in the language of the server: asked again, it says yes or no.
+        if let Err(error) = waited {
+            return Err(if self.is_locked()? { Fault::Deposed } else { fault(error) });
         }
         self.wait(async |link| link.batch_execute(WRITER_SETTINGS).await).map_err(fault)
     }
 
-    fn try_lock(&mut self) -> Result<bool, Fault> {
-        use diesel::sql_types::{BigInt, Bool};
-        let ask = diesel::select(
-            diesel::dsl::sql::<Bool>("pg_try_advisory_lock(")
-                .bind::<BigInt, _>(WRITER_LOCK)
-                .sql(")"),
-        );
+    /// Whether another session is the writer.
+    fn is_locked(&mut self) -> Result<bool, Fault> {
+        let ask = format!("NOT pg_try_advisory_lock({WRITER_LOCK})");
+        let ask = diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(&ask));
         self.wait(async |link| diesel_async::RunQueryDsl::get_result(ask, link).await)
             .map_err(fault)
     }

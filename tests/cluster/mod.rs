@@ -2,7 +2,11 @@
 //! socket, with fsync on, shared by the tests of one process and gone when the process ends, however it
 //! ends. Where PostgreSQL is not installed there is none; `HEADROOM_TEST_POSTGRES=required` makes that a
 //! failure.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each suite uses its part of it")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "it waits for a server, and reads what ./test asks for"
+)]
 
 use std::fs;
 use std::net::TcpListener;
@@ -18,6 +22,7 @@ use std::time::{Duration, Instant};
 pub const PASSWORD: &str = "not-a-secret";
 
 /// A running cluster.
+#[derive(Debug)]
 pub struct Cluster {
     /// Data and socket.
     folder: PathBuf,
@@ -185,7 +190,7 @@ pub fn try_execute(url: &str, sql: &str) -> Result<Vec<String>, String> {
         let driver = tokio::spawn(connection);
         let answer = client.simple_query(sql).await.map_err(spell);
         drop(client);
-        let _ = driver.await;
+        drop(driver.await);
         let rows = answer?.into_iter().filter_map(|message| match message {
             tokio_postgres::SimpleQueryMessage::Row(row) => {
                 Some(row.get(0).unwrap_or("NULL").to_owned())

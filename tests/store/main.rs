@@ -1,4 +1,6 @@
 //! The twin suite: every test here runs on SQLite and on PostgreSQL.
+#![allow(clippy::unwrap_used, reason = "a test stops at its first surprise")]
+#![allow(clippy::wildcard_imports, reason = "a sample has an id of every kind")]
 
 #[path = "../cluster/mod.rs"]
 mod cluster;
@@ -17,6 +19,7 @@ use diesel::sqlite::SqliteConnection;
 use headroom::store::{self, Reader, Writer};
 
 /// An empty place to open a store in, gone with the test.
+#[derive(Debug)]
 pub enum Place {
     Sqlite(tempfile::TempDir),
     Postgres(String),

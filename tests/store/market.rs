@@ -18,7 +18,6 @@ use uuid::Uuid;
 
 /// 2027-01-15T08:00Z, a whole hour.
 const START: i64 = 30_000_000;
-pub const CUSTOMERS: usize = 6;
 
 /// The engine and what its driver remembers of it.
 pub struct Market {
@@ -46,6 +45,11 @@ impl Market {
     /// A market with a provider, two pools, a program, a listing and customers with credit lines, all of
     /// it in the open batch.
     pub fn open(seed: u64) -> Self {
+        Self::with_customers(seed, 6)
+    }
+
+    /// As `open`, with so many customers.
+    pub fn with_customers(seed: u64, customers: usize) -> Self {
         let mut market = Self {
             engine: Engine::new(Settings::default()),
             dice: Dice(seed),
@@ -68,7 +72,7 @@ impl Market {
         market.officer = UserId::new(market.mint());
         market.found();
         market.provide();
-        market.lend();
+        market.lend(customers);
         market
     }
 
@@ -165,8 +169,8 @@ impl Market {
         self.publish(1, 8_000, 0, 24 * 30, 150, None);
     }
 
-    fn lend(&mut self) {
-        for place in 0..CUSTOMERS {
+    fn lend(&mut self, customers: usize) {
+        for place in 0..customers {
             let (_, user) = self.sign_up(
                 &format!("Customer {place}"),
                 Capabilities { customer: true, ..Capabilities::default() },
@@ -304,7 +308,7 @@ impl Market {
     pub fn fill(&mut self) -> bool {
         let start = self.next_hour().plus(60 * i64::try_from(self.dice.below(24 * 300)).unwrap());
         let ask = self.ask(Start::At(start), 8, 1, 500);
-        let customer = self.customers[self.dice.below(CUSTOMERS)];
+        let customer = self.dice.pick(&self.customers);
         let place = self.place(OrderKind::Ask { ask, time_in_force: TimeInForce::Ioc });
         let outcome = self.act(Actor::User(customer), place);
         matches!(outcome, Ok(Answer::Order { contract: Some(_), .. }))
@@ -330,7 +334,7 @@ impl Market {
 
     /// One random thing that somebody might do. Many are refused: that is part of it.
     pub fn stir(&mut self) {
-        let who = self.dice.below(CUSTOMERS);
+        let who = self.dice.below(self.customers.len());
         let customer = Actor::User(self.customers[who]);
         let provider = Actor::User(self.provider);
         let from = i64::try_from(self.dice.below(40)).unwrap();

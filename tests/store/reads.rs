@@ -5,6 +5,7 @@ use crate::market::Market;
 use crate::sample::{Sample, batch};
 use crate::{Place, twin};
 use headroom::engine::contract::ContractState;
+use headroom::engine::ledger::Account::{ExpAvailable, ExpHeld, ExpLimit};
 use headroom::engine::ledger::Book;
 use headroom::engine::listing::{Listing, ListingState};
 use headroom::engine::order::OrderState;
@@ -147,7 +148,6 @@ fn what_is_written_beside_is_read_back(place: &Place) {
                 .expect("each line has its accounts");
             balance.net(key.account)
         };
-        use headroom::engine::ledger::Account::{ExpAvailable, ExpHeld, ExpLimit};
         assert_eq!(balances.limit.micros(), net(ExpLimit));
         assert_eq!(balances.available.micros(), net(ExpAvailable));
         assert_eq!(balances.held.micros(), net(ExpHeld));

@@ -12,7 +12,6 @@ use crate::model::{Micros, Right, Role, limits};
 
 impl Engine {
     /// A key with roles that the person who makes it may give. A key makes no keys.
-    #[expect(clippy::too_many_arguments, reason = "a command's fields, taken apart once")]
     pub(in crate::engine) fn create_key(
         &mut self,
         at: &Stamp,

@@ -13,7 +13,6 @@ use crate::model::{Country, Right, Role};
 impl Engine {
     /// The market's first act: its operator, and the operator's first person with every operator
     /// role.
-    #[expect(clippy::too_many_arguments, reason = "a command's fields, taken apart once")]
     pub(in crate::engine) fn found(
         &mut self,
         at: &Stamp,
@@ -241,8 +240,9 @@ mod tests {
     #[test]
     fn a_sign_up_that_cannot_be_is_refused() {
         type Spoil = fn(&mut SignUp);
+        type Case = (&'static str, Spoil, Option<(i64, i64, i64)>);
         let bounds = |least, most, given| (least, most, given);
-        let cases: [(&str, Spoil, Option<(i64, i64, i64)>); 9] = [
+        let cases: [Case; 9] = [
             ("name", |ask| ask.name = String::new(), Some(bounds(1, 120, 0))),
             ("name", |ask| ask.name = "x".repeat(121), Some(bounds(1, 120, 121))),
             ("name", |ask| ask.name = "a\tb".into(), None),

@@ -102,8 +102,9 @@ fn the_worked_contract_commits_its_guarantee() {
         assert_eq!(net(&engine, account), money(balance), "{account}");
     }
     let kinds: Vec<_> = out.entries.iter().map(|entry| entry.kind).collect();
-    use EntryKind::{GuaranteeCommitted, GuaranteeExposed, GuaranteeGranted};
-    assert_eq!(kinds, [GuaranteeGranted, GuaranteeExposed, GuaranteeCommitted]);
+    let granted_then_used =
+        [EntryKind::GuaranteeGranted, EntryKind::GuaranteeExposed, EntryKind::GuaranteeCommitted];
+    assert_eq!(kinds, granted_then_used);
     assert!(out.entries.iter().all(|entry| entry.contract.is_some()));
 }
 

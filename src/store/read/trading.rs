@@ -162,7 +162,7 @@ fn contracts_where(
 fn newest_of_both(bought: Vec<ContractRow>, sold: Vec<ContractRow>) -> Vec<ContractRow> {
     let mut both = bought;
     both.extend(sold);
-    both.sort_by(|one, other| other.id.cmp(&one.id));
+    both.sort_by_key(|row| std::cmp::Reverse(row.id));
     both.dedup_by_key(|row| row.id);
     both
 }

@@ -77,7 +77,7 @@ row! {
 }
 
 diesel::table! {
-    use crate::store::schema::sql::*;
+    use crate::store::schema::sql::{Bytes, Number};
     /// One row: the last commit.
     meta (id) {
         id -> Number,
