@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 use headroom::config::{Config, Flags};
 use headroom::sequencer::Ending;
 use headroom::serve::{self, ServeError};
-use headroom::{http, store, telemetry, verify};
+use headroom::{demo, http, store, telemetry, verify};
 
 /// Headroom: an open, self-hosted marketplace and reservation backend for GPU capacity.
 ///
@@ -31,6 +31,8 @@ enum Task {
     Serve,
     /// Look at a database: rows, audit chain, and the engine that can be built from them
     Verify,
+    /// Serve a market filled with the reference data set and real demand, in its own database
+    Demo(demo::Options),
     /// Print the OpenAPI document
     Openapi,
     /// Print every setting and where it comes from
@@ -44,11 +46,15 @@ const BROKEN: u8 = 70;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let config = match Config::read(&cli.flags) {
+    let task = cli.command.unwrap_or(Task::Serve);
+    let read = match task {
+        Task::Demo(_) => demo::settle(&cli.flags),
+        Task::Serve | Task::Verify | Task::Openapi | Task::Config => Config::read(&cli.flags),
+    };
+    let config = match read {
         Ok(config) => config,
         Err(error) => return fail(2, &error),
     };
-    let task = cli.command.unwrap_or(Task::Serve);
     match task {
         Task::Config => {
             for told in &config.told {
@@ -60,21 +66,38 @@ fn main() -> ExitCode {
             println!("{}", http::openapi().to_pretty_json().expect("a document is plain data"));
             return ExitCode::SUCCESS;
         }
-        Task::Serve | Task::Verify => {}
+        Task::Serve | Task::Demo(_) | Task::Verify => {}
     }
     if let Err(error) = telemetry::log(&config.log, config.log_format) {
         return fail(2, &error);
     }
-    if task == Task::Verify { look(&config) } else { serve(&config) }
+    match task {
+        Task::Verify => look(&config),
+        Task::Demo(options) => show(&config, options),
+        _ => serve(&config),
+    }
 }
 
 fn serve(config: &Config) -> ExitCode {
     match serve::run(config) {
-        Ok(Ending::Stopped) => ExitCode::SUCCESS,
-        Ok(Ending::Deposed) => fail(DEPOSED, &"another process has taken this database over"),
-        Ok(Ending::Broken) => fail(BROKEN, &"an assertion failed; nothing unsaid was lost"),
+        Ok(ending) => ended(ending),
         Err(ServeError::Store(fault @ store::Fault::Deposed)) => fail(DEPOSED, &fault),
         Err(error) => fail(1, &error),
+    }
+}
+
+fn show(config: &Config, options: demo::Options) -> ExitCode {
+    match demo::run(config, options) {
+        Ok(ending) => ended(ending),
+        Err(error) => fail(1, &error),
+    }
+}
+
+fn ended(ending: Ending) -> ExitCode {
+    match ending {
+        Ending::Stopped => ExitCode::SUCCESS,
+        Ending::Deposed => fail(DEPOSED, &"another process has taken this database over"),
+        Ending::Broken => fail(BROKEN, &"an assertion failed; nothing unsaid was lost"),
     }
 }
 

@@ -196,7 +196,10 @@ async fn stop_signal() -> &'static str {
 }
 
 /// Makes the data folder, for its owner's eyes only, unless it is there.
-fn make_private(folder: &Path) -> Result<(), ServeError> {
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_private(folder: &Path) -> Result<(), ServeError> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

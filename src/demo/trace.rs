@@ -1,8 +1,8 @@
 //! Real demand: 18,645 jobs of a shared GPU cluster, and how each becomes a wish for a block.
 //!
-//! Knows the trace shipped in `assets/demand` (its README has provenance, licence and this mapping in
-//! words) and the arithmetic of the mapping. Knows no engine, no organization and no clock; its only
-//! randomness is seeded, so the same mapping wishes the same, always.
+//! Knows the trace shipped in `assets/demand` (its README has provenance, licence and this
+//! mapping in words) and the arithmetic of the mapping. Knows no engine, no organization and no
+//! clock; its only randomness is seeded, so the same mapping wishes the same, always.
 //!
 //! To replay: read [`jobs`], choose for each job the product it will be offered, and turn
 //! [`Mapping::wish`] of it into an order. Jobs are in the order of submission, so are the wishes.
@@ -155,18 +155,19 @@ impl Mapping {
     }
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): twenty lines that give the same numbers on every machine and
-/// with every version of every library, which is what a replay wants of its dice.
-struct Draws(u64);
+/// SplitMix64 (Steele, Lea, Flood 2014): twenty lines that give the same numbers on every machine
+/// and with every version of every library, which is what a replay wants of its dice.
+#[derive(Debug)]
+pub(super) struct Draws(u64);
 
 impl Draws {
     /// The draws of one job: its own stream, whatever was drawn for the others.
-    fn new(seed: u64, number: u64) -> Self {
+    pub(super) fn new(seed: u64, number: u64) -> Self {
         let stream = Draws(seed).next() ^ number;
         Draws(Draws(stream).next())
     }
 
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -174,7 +175,7 @@ impl Draws {
     }
 
     /// From zero to `most`, each as likely; zero when there is no choice.
-    fn even(&mut self, most: i64) -> i64 {
+    pub(super) fn even(&mut self, most: i64) -> i64 {
         let choices = u128::try_from(most.max(0)).expect("not negative") + 1;
         let scaled = (u128::from(self.next()) * choices) >> 64;
         i64::try_from(scaled).expect("at most `most`")

@@ -48,6 +48,7 @@ const BELOW_MAIN: &[&str] = &[
     "http",
     "client",
     "serve",
+    "verify",
 ];
 
 const EVERYTHING: &[&str] = &[
