@@ -11,7 +11,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
-use metrics_exporter_prometheus::PrometheusHandle;
 use uuid::Uuid;
 
 use crate::config::{ClockKind, Config};
@@ -21,7 +20,7 @@ use crate::http::{self, Door, password};
 use crate::model::id::{OrgId, UserId};
 use crate::sequencer::{self, Clock, Desk, Ending, Errand, Pace};
 use crate::store::{self, read::Reader};
-use crate::telemetry::{self, TelemetryError};
+use crate::telemetry::{self, PrometheusHandle, TelemetryError};
 
 /// Why a server could not be started, in a sentence for the person who started it.
 #[derive(Debug, thiserror::Error)]
