@@ -4,10 +4,11 @@
 //! Exit codes: 0 well, 1 it could not be done (or `verify` found something broken), 2 wrong usage
 //! or settings, 3 another process writes this database, 70 an assertion failed: start it anew.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use headroom::config::{Config, Flags};
+use headroom::config::{Config, Flags, Told};
 use headroom::sequencer::Ending;
 use headroom::serve::{self, ServeError};
 use headroom::{demo, http, store, telemetry, verify};
@@ -57,14 +58,13 @@ fn main() -> ExitCode {
     };
     match task {
         Task::Config => {
-            for told in &config.told {
-                println!("{:<30} {:<11} {}", told.name, told.origin, told.shown);
-            }
-            return ExitCode::SUCCESS;
+            let line =
+                |told: &Told| format!("{:<30} {:<11} {}\n", told.name, told.origin, told.shown);
+            return say(&config.told.iter().map(line).collect::<String>());
         }
         Task::Openapi => {
-            println!("{}", http::openapi().to_pretty_json().expect("a document is plain data"));
-            return ExitCode::SUCCESS;
+            let text = http::openapi().to_pretty_json().expect("a document is plain data");
+            return say(&(text + "\n"));
         }
         Task::Serve | Task::Demo(_) | Task::Verify => {}
     }
@@ -106,11 +106,17 @@ fn look(config: &Config) -> ExitCode {
         .and_then(|reader| verify::verify(&reader, &serve::settings(config)));
     match report {
         Ok(report) => {
-            print!("{report}");
-            if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            let said = say(&report.to_string());
+            if report.is_sound() { said } else { ExitCode::FAILURE }
         }
         Err(fault) => fail(1, &fault),
     }
+}
+
+/// Prints, unless whoever reads has heard enough: `headroom openapi | head` is no fault.
+fn say(text: &str) -> ExitCode {
+    drop(io::stdout().lock().write_all(text.as_bytes()));
+    ExitCode::SUCCESS
 }
 
 fn fail(code: u8, why: &dyn std::fmt::Display) -> ExitCode {
