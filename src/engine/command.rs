@@ -384,7 +384,10 @@ impl Command {
 
 /// What the market answers: the thing as it now is.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "made once a command and moved, never kept in numbers")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once a command and moved, never kept in numbers"
+)]
 pub enum Answer {
     /// The key was seen before with the same content; the first answer is in the store.
     Known(Key),

@@ -224,8 +224,10 @@ fn misfit(mut pointer: String, message: &str) -> Problem {
         return Problem::field(pointer, code, format!("{}.", sentence(detail)));
     }
     let code = code_of(message);
-    if matches!(code, "missing_field" | "duplicate_field")
-        && let Some(name) = message.split('`').nth(1)
+    // A name that was read as text, and not as a field, is not on the path yet.
+    if let Some(name) = message.split('`').nth(1)
+        && (matches!(code, "missing_field" | "duplicate_field")
+            || (code == "unknown_field" && !pointer.ends_with(&format!("/{name}"))))
     {
         pointer = format!("{pointer}/{name}");
     }

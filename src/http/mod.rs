@@ -254,6 +254,7 @@ pub fn serve(listener: TcpListener, door: Door, workers: usize) -> std::io::Resu
             .app_data(door.clone())
             .wrap(middleware::from_fn(trail::trail))
             .configure(routes::configure)
+            .route("/docs", web::get().to(meta::to_docs))
             .service(meta::docs(docs.clone()))
             .default_service(web::to(meta::nowhere))
     })

@@ -120,7 +120,8 @@ fn written(answer: &Answer, at: Micros) -> Written {
             page(&OrganizationView::from(organization), false, location, None)
         }
         Answer::User(user) => {
-            let is_new = user.created_at == at && user.state == UserState::Invited;
+            let is_untouched = user.state == UserState::Invited && user.version == 1;
+            let is_new = user.created_at == at && is_untouched;
             let location = format!("/v1/organizations/{}/members/{}", user.org, user.id);
             page(&MemberView::from(user), is_new, location, None)
         }

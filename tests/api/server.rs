@@ -1,202 +1,126 @@
-//! A whole server in this process, on port 0 and a database of its own, and callers who speak HTTP to
-//! it. Knows the API and nothing behind it, except how to start it.
+//! The server as a child process, watched by a guard that outlives us.
 
-use std::net::TcpListener;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 
-use headroom::engine::{Actor, Command, Settings};
 use headroom::http::token::Signer;
-use headroom::http::{self, Door, password};
-use headroom::model::Minute;
-use headroom::model::id::{OrgId, UserId};
-use headroom::sequencer::{self, Desk, Errand, Pace};
-use headroom::store;
-use reqwest::Method;
-use reqwest::blocking::{Client, RequestBuilder};
-use serde_json::{Value, json};
+use serde_json::json;
 
-/// 2027-01-01T00:00:00Z: where the market's time begins.
-pub const BEGIN: Minute = Minute::new(29_979_360);
+use crate::asking::Caller;
 
-pub const ADMIN: &str = "admin@headroom.example";
-pub const PASSWORD: &str = "a password for tests only";
+pub const ADMIN: &str = "admin@headroom.local";
+pub const PASSWORD: &str = "correct horse battery staple";
+/// Where every market's clock begins.
+pub const BEGIN: &str = "2027-01-01T00:00:00Z";
 
-/// A running server. Its database goes with it.
-pub struct Server {
-    pub address: String,
-    desk: Desk,
-    client: Client,
-    keys: AtomicU32,
-    _folder: tempfile::TempDir,
-}
+/// Waits until the pipe from us closes, however we end, and then ends the server. `kill -9`, because the
+/// market must not mind.
+const GUARD: &str = r#"
+"$1" serve --listen 127.0.0.1:0 --data-dir "$2" --clock simulated &
+server=$!
+read -r _
+kill -9 "$server"
+wait "$server" 2>/dev/null
+[ "$3" = keep ] || rm -rf "$2"
+"#;
 
-/// An answer, read.
+/// A running server. Dropped, it is ended and its folder is gone.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: reqwest::header::HeaderMap,
-    pub bytes: Vec<u8>,
-    pub body: Value,
+pub struct Server {
+    guard: Child,
+    pub url: String,
+    folder: PathBuf,
+    keeps: bool,
 }
 
-/// Somebody with a credential, or nobody.
-pub struct Caller<'a> {
-    pub server: &'a Server,
-    pub token: Option<String>,
+fn run(folder: PathBuf, keeps: bool) -> Server {
+    let mut guard = Command::new("/bin/sh")
+        .args(["-c", GUARD, "guard", env!("CARGO_BIN_EXE_headroom")])
+        .arg(&folder)
+        .arg(if keeps { "keep" } else { "remove" })
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("HEADROOM_CLOCK_START", BEGIN)
+        .env("HEADROOM_ADMIN_EMAIL", ADMIN)
+        .env("HEADROOM_ADMIN_PASSWORD", PASSWORD)
+        .env("HEADROOM_LOG", "warn")
+        .env("HEADROOM_WORKERS", "2")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a shell starts");
+    let stdout = guard.stdout.take().expect("it is piped");
+    let mut line = String::new();
+    BufReader::new(stdout).read_line(&mut line).expect("it says where it listens");
+    let url = line.trim().strip_prefix("listening on ").expect(&line).to_owned();
+    Server { guard, url, folder, keeps }
+}
+
+/// A folder for a market of its own.
+fn folder() -> PathBuf {
+    let place = tempfile::Builder::new().prefix("api").tempdir_in(env!("CARGO_TARGET_TMPDIR"));
+    place.expect("a folder can be made").keep()
 }
 
 impl Server {
-    /// A new market under a simulated clock, with its operator.
-    pub fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let url = format!("sqlite://{}", folder.path().join("market.db").display());
-        let (writer, reader) = store::open(&url).expect("a new database");
-        let pace = Pace::Simulated(Some(BEGIN.micros()));
-        let desk = sequencer::start(Box::new(writer), Settings::default(), http::scribe, pace)
-            .expect("a new market");
-        found(&desk);
-        let signer = Signer::open(&folder.path().join("key.pem")).expect("a new key");
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = format!("http://{}", listener.local_addr().expect("bound"));
-        let door = Door::new(desk.clone(), reader, signer, None);
-        thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.expect("a runtime").block_on(async {
-                http::serve(listener, door, 1).expect("served").await.expect("ended well");
-            });
-        });
-        let client = Client::builder().no_proxy().build().expect("a client");
-        Self { address, desk, client, keys: AtomicU32::new(0), _folder: folder }
+    /// A fresh market on a server of its own.
+    pub fn fresh() -> Self {
+        run(folder(), false)
     }
 
-    pub fn anonymous(&self) -> Caller<'_> {
-        Caller { server: self, token: None }
+    /// A fresh market whose folder outlives the server, for a later `again`.
+    pub fn lasting() -> Self {
+        run(folder(), true)
     }
 
-    pub fn with(&self, token: &str) -> Caller<'_> {
-        Caller { server: self, token: Some(token.to_owned()) }
+    /// The same market, killed and served anew.
+    pub fn again(self) -> Self {
+        assert!(self.keeps, "a fresh server takes its folder with it");
+        let folder = self.folder.clone();
+        drop(self);
+        run(folder, true)
     }
 
-    /// Signs in.
-    pub fn sign_in(&self, email: &str) -> Caller<'_> {
-        let body = json!({ "email": email, "password": PASSWORD });
-        let tokens = self.anonymous().post("/v1/sessions", &body).is(201);
-        self.with(tokens["access_token"].as_str().expect("a token"))
+    /// Ends a lasting server and its market for good.
+    pub fn remove(self) {
+        let folder = self.folder.clone();
+        drop(self);
+        std::fs::remove_dir_all(folder).expect("it was there");
     }
 
-    /// Signs an organization up; answers its owner and its id.
-    pub fn sign_up(&self, name: &str, capabilities: &[&str]) -> (Caller<'_>, String) {
-        let body = json!({
-            "organization": {
-                "name": name, "capabilities": capabilities, "segment": "startup", "country": "ID",
-            },
-            "email": format!("owner@{name}.example"),
-            "password": PASSWORD,
-        });
-        let answer = self.anonymous().post("/v1/signup", &body).is(201);
-        let id = answer["organization"]["id"].as_str().expect("an id").to_owned();
-        (self.with(answer["access_token"].as_str().expect("a token")), id)
+    /// The key that this server signs tokens with.
+    pub fn signer(&self) -> Signer {
+        Signer::open(&self.folder.join("signing-key.pem")).expect("the server made it")
     }
 
-    /// An idempotency key not used before.
-    pub fn fresh_key(&self) -> String {
-        format!("key-{}", self.keys.fetch_add(1, Ordering::Relaxed))
+    pub fn anonymous(&self) -> Caller {
+        Caller::anonymous(&self.url)
+    }
+
+    /// The first person of the operator.
+    pub fn admin(&self) -> Caller {
+        self.anonymous().signed_in(ADMIN, PASSWORD)
+    }
+
+    /// Moves the market's time.
+    pub fn advance_to(&self, time: &str) {
+        let moved = self.admin().post("/v1/test/clock/advance", &json!({ "to": time }));
+        assert_eq!(moved.status, 200, "{}", moved.text());
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.desk.close();
+        // Closing the pipe is the sign.
+        drop(self.guard.stdin.take());
+        drop(self.guard.wait());
     }
 }
 
-fn found(desk: &Desk) {
-    let command = Command::Found {
-        org: OrgId::new(http::fresh()),
-        user: UserId::new(http::fresh()),
-        name: "Headroom".to_owned(),
-        country: "AU".parse().expect("a country"),
-        email: ADMIN.to_owned(),
-        password_hash: password::hash(PASSWORD),
-    };
-    let (actor, request) = (Actor::System, http::fresh());
-    let done = desk.submit_blocking(Errand { actor, request, key: None, command });
-    done.expect("taken").outcome.expect("founded");
-}
-
-impl Caller<'_> {
-    /// A request to be made more of.
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let url = format!("{}{path}", self.server.address);
-        let request = self.server.client.request(method, url);
-        match &self.token {
-            Some(token) => request.bearer_auth(token),
-            None => request,
-        }
-    }
-
-    pub fn get(&self, path: &str) -> Answer {
-        send(self.request(Method::GET, path))
-    }
-
-    /// Posts without an idempotency key.
-    pub fn post(&self, path: &str, body: &Value) -> Answer {
-        send(self.request(Method::POST, path).json(body))
-    }
-
-    /// Posts under a fresh idempotency key.
-    pub fn do_once(&self, path: &str, body: &Value) -> Answer {
-        self.under(&self.server.fresh_key(), path, body)
-    }
-
-    /// Posts under this idempotency key.
-    pub fn under(&self, key: &str, path: &str, body: &Value) -> Answer {
-        send(self.request(Method::POST, path).header("idempotency-key", key).json(body))
-    }
-}
-
-/// Sends a request and reads the answer.
-pub fn send(request: RequestBuilder) -> Answer {
-    let answer = request.send().expect("an answer");
-    let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-    let bytes = answer.bytes().expect("a body").to_vec();
-    let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-    Answer { status, headers, bytes, body }
-}
-
-impl Answer {
-    /// The body, of an answer with this status.
-    #[track_caller]
-    pub fn is(self, status: u16) -> Value {
-        let text = String::from_utf8_lossy(&self.bytes);
-        assert_eq!(self.status, status, "{text}");
-        self.body
-    }
-
-    /// The body, of a problem of this kind.
-    #[track_caller]
-    pub fn refused(self, status: u16, code: &str) -> Value {
-        let text = String::from_utf8_lossy(&self.bytes);
-        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{text}");
-        assert_eq!(self.header("content-type"), Some("application/problem+json"));
-        assert_eq!(self.header("x-request-id"), self.body["request_id"].as_str(), "{text}");
-        self.body
-    }
-
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-}
-
-/// The text at a pointer.
-#[track_caller]
-pub fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    let found = value.pointer(pointer).and_then(Value::as_str);
-    found.unwrap_or_else(|| panic!("no text at {pointer} of {value}"))
-}
-
-/// The instant so many hours after the beginning, spelled.
-pub fn hours(count: i64) -> String {
-    BEGIN.plus(count * 60).to_string()
+/// The server that tests share, and its admin. It ends with this process.
+pub fn shared() -> &'static Server {
+    static SHARED: OnceLock<Server> = OnceLock::new();
+    SHARED.get_or_init(Server::fresh)
 }
