@@ -465,13 +465,15 @@ pub(super) fn event_of(order: &Order) -> EventData {
     }
 }
 
+/// A caller's own reference. No control characters: PostgreSQL cannot keep them all.
 pub(super) fn check_reference(reference: Option<&str>) -> Result<(), Refusal> {
-    match reference {
-        Some(text) if text.is_empty() || text.len() > limits::REFERENCE_LENGTH_MAX => {
-            Err(Refusal::Invalid { field: "client_order_id", rule: "is 1 to 128 characters long" })
-        }
-        _ => Ok(()),
+    let Some(text) = reference else { return Ok(()) };
+    let fits = (1..=limits::REFERENCE_LENGTH_MAX).contains(&text.len());
+    if !fits || text.chars().any(char::is_control) {
+        let rule = "is 1 to 128 characters long, none of them a control character";
+        return Err(Refusal::Invalid { field: "client_order_id", rule });
     }
+    Ok(())
 }
 
 fn check_time_in_force(at: &Stamp, time_in_force: TimeInForce) -> Result<(), Refusal> {

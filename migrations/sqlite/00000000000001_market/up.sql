@@ -326,6 +326,9 @@ CREATE TABLE entries (
 ) STRICT;
 
 CREATE INDEX entries_contract ON entries (contract, no) WHERE contract IS NOT NULL;
+CREATE INDEX entries_debit_owner ON entries (debit_owner, no);
+-- In most books both accounts have one owner.
+CREATE INDEX entries_credit_owner ON entries (credit_owner, no) WHERE credit_owner <> debit_owner;
 
 CREATE TABLE event_heads (
     org BLOB NOT NULL PRIMARY KEY REFERENCES organizations,
