@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use headroom::bench::{self, Bench};
 use headroom::config::{Config, Flags, Told};
 use headroom::sequencer::Ending;
 use headroom::serve::{self, ServeError};
@@ -26,7 +27,7 @@ struct Cli {
     flags: Flags,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Subcommand)]
 enum Task {
     /// Serve the market (the default)
     Serve,
@@ -38,6 +39,8 @@ enum Task {
     Openapi,
     /// Print every setting and where it comes from
     Config,
+    /// Measure this program on this machine, beside what a team would build instead
+    Bench(Bench),
 }
 
 /// Another process writes this database.
@@ -50,13 +53,13 @@ fn main() -> ExitCode {
     let task = cli.command.unwrap_or(Task::Serve);
     let read = match task {
         Task::Demo(_) => demo::settle(&cli.flags),
-        Task::Serve | Task::Verify | Task::Openapi | Task::Config => Config::read(&cli.flags),
+        _ => Config::read(&cli.flags),
     };
     let config = match read {
         Ok(config) => config,
         Err(error) => return fail(2, &error),
     };
-    match task {
+    match &task {
         Task::Config => {
             let line =
                 |told: &Told| format!("{:<30} {:<11} {}\n", told.name, told.origin, told.shown);
@@ -65,6 +68,12 @@ fn main() -> ExitCode {
         Task::Openapi => {
             let text = http::openapi().to_pretty_json().expect("a document is plain data");
             return say(&(text + "\n"));
+        }
+        Task::Bench(bench) => {
+            return match bench::run(bench) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => fail(1, &error),
+            };
         }
         Task::Serve | Task::Demo(_) | Task::Verify => {}
     }

@@ -92,8 +92,8 @@ const AT_HOME: &[(&[&str], &[&str], &str)] = &[
             "utoipa_actix_web",
             "utoipa_swagger_ui",
         ],
-        &["http"],
-        "only the door knows HTTP, tokens and passwords",
+        &["http", "src/bench/peer.rs"],
+        "only the door knows HTTP, tokens and passwords (the bench's rival has a door of its own)",
     ),
     (
         &["tokio", "futures_util"],

@@ -1,0 +1,151 @@
+//! A private PostgreSQL: its own folder, its own port on loopback, gone when dropped. Shared by the
+//! benchmarks and the tests; knows PostgreSQL's programs and nothing of this project.
+
+use std::fs;
+use std::io::{Error, Result};
+use std::net::TcpListener;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// A running server of our own.
+#[derive(Debug)]
+pub struct Cluster {
+    folder: PathBuf,
+    port: u16,
+    account: Option<Account>,
+}
+
+/// Whom the server runs as when we are root, which it refuses to be.
+#[derive(Debug, Clone, Copy)]
+struct Account {
+    user: u32,
+    group: u32,
+}
+
+/// Where one of PostgreSQL's programs is: in the PATH, or where Debian and its kin put them.
+pub fn binary(name: &str) -> Option<PathBuf> {
+    let is_there = |path: &PathBuf| path.is_file();
+    let places = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut versions: Vec<PathBuf> = places.map(|place| place.path()).collect();
+    // The newest first; versions are numbers of two digits for as long as anyone can see.
+    versions.sort();
+    let debian = versions.into_iter().rev().map(|place| place.join("bin").join(name));
+    let usual = ["/usr/bin", "/usr/local/bin", "/usr/local/pgsql/bin", "/opt/homebrew/bin"];
+    let usual = usual.into_iter().map(|place| Path::new(place).join(name));
+    debian.chain(usual).find(is_there)
+}
+
+impl Cluster {
+    /// Makes a cluster below `parent` and starts it, with these settings beside the defaults.
+    /// `fsync` and everything that keeps what was committed stay on.
+    ///
+    /// # Errors
+    /// When PostgreSQL is not installed, or does not start.
+    pub fn start(parent: &Path, settings: &[(&str, &str)]) -> Result<Self> {
+        let initdb = binary("initdb").ok_or_else(|| Error::other("PostgreSQL is not installed"))?;
+        let port = free_port()?;
+        let folder = parent.join(format!("postgres-{port}"));
+        fs::create_dir_all(&folder)?;
+        let folder = folder.canonicalize()?;
+        let account = account();
+        if let Some(Account { user, group }) = account {
+            chown(&folder, Some(user), Some(group))?;
+        }
+        let cluster = Self { folder, port, account };
+        cluster.run(
+            cluster
+                .command(&initdb)
+                .args([
+                    "--auth=trust",
+                    "--username=postgres",
+                    "--encoding=UTF8",
+                    "--no-instructions",
+                ])
+                .arg("--locale=C.UTF-8"),
+        )?;
+        let mut configuration = format!(
+            "port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\n\
+             max_connections = 300\nlogging_collector = off\n"
+        );
+        for (name, value) in settings {
+            configuration.push_str(&format!("{name} = '{value}'\n"));
+        }
+        let path = cluster.folder.join("postgresql.conf");
+        let before = fs::read_to_string(&path)?;
+        fs::write(&path, before + &configuration)?;
+        let log = cluster.folder.join("log");
+        cluster.control(&["-w", "-t", "60", "-l", &log.to_string_lossy(), "start"])?;
+        Ok(cluster)
+    }
+
+    /// The address of a database in it.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Starts or stops the server, as `pg_ctl` does.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn control(&self, arguments: &[&str]) -> Result<()> {
+        let program = binary("pg_ctl").ok_or_else(|| Error::other("pg_ctl is missing"))?;
+        self.run(self.command(&program).args(arguments))
+    }
+
+    /// One of PostgreSQL's programs, on our folder, as the right user.
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.arg("-D").arg(&self.folder).current_dir(&self.folder);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        if let Some(Account { user, group }) = self.account {
+            command.uid(user).gid(group);
+        }
+        command
+    }
+
+    fn run(&self, command: &mut Command) -> Result<()> {
+        let status = command.status()?;
+        if status.success() {
+            return Ok(());
+        }
+        let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+        Err(Error::other(format!("{command:?} ended with {status}\n{log}")))
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // Nothing in it is wanted any more, so it need not be tidy about ending.
+        drop(self.control(&["-w", "-t", "30", "-m", "immediate", "stop"]));
+        drop(fs::remove_dir_all(&self.folder));
+    }
+}
+
+/// A port on loopback that is free now.
+///
+/// # Errors
+/// When the machine has none.
+pub fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// For root: an account without its rights. Nobody else needs one.
+fn account() -> Option<Account> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let is_root = status.lines().any(|line| {
+        line.strip_prefix("Uid:").is_some_and(|ids| ids.split_whitespace().nth(1) == Some("0"))
+    });
+    if !is_root {
+        return None;
+    }
+    let accounts = fs::read_to_string("/etc/passwd").ok()?;
+    let find = |name: &str| {
+        let line = accounts.lines().find(|line| line.split(':').next() == Some(name))?;
+        let mut fields = line.split(':').skip(2);
+        let mut next = || fields.next()?.parse().ok();
+        Some(Account { user: next()?, group: next()? })
+    };
+    find("postgres").or_else(|| find("nobody"))
+}
