@@ -119,7 +119,7 @@ impl Caller {
     }
 
     /// Whom a sign-up or an accepted invitation made.
-    pub fn from_sign_up(&self, body: &Value) -> Self {
+    pub fn signed_up(&self, body: &Value) -> Self {
         let caller = self.bearing(body["access_token"].as_str().expect("a token"));
         caller.named(&body["organization"], &body["user"])
     }

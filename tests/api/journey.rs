@@ -54,7 +54,7 @@ fn bring_capacity(server: &Server, admin: &Caller) -> Caller {
     let door = server.anonymous();
     let signed_up = door.post("/v1/signup", &body).expect(201);
     assert_eq!(signed_up["organization"]["state"], "pending_review");
-    let provider = door.from_sign_up(&signed_up);
+    let provider = door.signed_up(&signed_up);
     let factory =
         json!({ "name": "Batam One", "region": REGION, "power_mw": 40, "state": "energized" });
     provider.post("/v1/factories", &factory).refused(403, "pending_review");
@@ -97,7 +97,7 @@ fn ask_for_credit(server: &Server, officers: &Officers) -> Caller {
     let door = server.anonymous();
     let signed_up = door.post("/v1/signup", &body).expect(201);
     assert_eq!(signed_up["organization"]["state"], "active");
-    let customer = door.from_sign_up(&signed_up);
+    let customer = door.signed_up(&signed_up);
     let order = order();
     customer.keyed("/v1/orders", "early", &order).refused(402, "no_credit_line");
 

@@ -67,10 +67,10 @@ fn lists_show_their_own_and_the_operator_everything() {
     let (one, two) = (Stage::new(), Stage::new());
     let (mine, theirs) = (one.resting(), two.resting());
     let own = ids(&one.customer.get("/v1/orders").expect(200));
-    assert_eq!(own, [mine.clone()]);
+    assert_eq!(own, std::slice::from_ref(&mine));
     let all = ids(&one.admin.get("/v1/orders?limit=100&state=open").expect(200));
     assert!(all.contains(&mine) && all.contains(&theirs));
     let found = one.customer.get(&format!("/v1/listings?region={}", one.region)).expect(200);
-    assert_eq!(ids(&found), [one.listing.clone()], "by exact field");
-    assert_eq!(ids(&two.provider.get("/v1/pools").expect(200)), [two.pool.clone()]);
+    assert_eq!(ids(&found), std::slice::from_ref(&one.listing), "by exact field");
+    assert_eq!(ids(&two.provider.get("/v1/pools").expect(200)), std::slice::from_ref(&two.pool));
 }

@@ -40,7 +40,7 @@ pub fn sign_up(door: &Caller, capabilities: &[&str]) -> Caller {
         "email": format!("owner{n}@party.example"), "password": PASSWORD,
     });
     let made = door.nobody().post("/v1/signup", &body).expect(201);
-    door.from_sign_up(&made)
+    door.signed_up(&made)
 }
 
 /// As `sign_up`, and admitted.
@@ -59,7 +59,7 @@ pub fn member(owner: &Caller, roles: &[&str]) -> Caller {
     let email = format!("member{}@party.example", number());
     let invited = owner.post(&path, &json!({ "email": email, "roles": roles })).expect(201);
     let body = json!({ "invitation_token": invited["invitation_token"], "password": PASSWORD });
-    owner.from_sign_up(&owner.nobody().post("/v1/invitations/accept", &body).expect(201))
+    owner.signed_up(&owner.nobody().post("/v1/invitations/accept", &body).expect(201))
 }
 
 /// Gives a customer a credit line; answers its id.
