@@ -1,4 +1,5 @@
-//! What an ask must be before the market looks for it: every field within its bound, times on the slot.
+//! What an ask must be before the market looks for it: every field within its bound, times on the
+//! slot.
 
 use super::Engine;
 use super::catalogue::Sku;
@@ -8,7 +9,8 @@ use super::refusal::Refusal;
 use crate::model::{Gpus, Minute, Price, SkuCode, limits};
 
 impl Engine {
-    /// Checks an ask and resolves its start: the earliest and the latest slot at which the block may begin.
+    /// Checks an ask and resolves its start: the earliest and the latest slot at which the block
+    /// may begin.
     ///
     /// # Errors
     /// The first field that is out of bounds, with the nearest legal value where there is one.

@@ -1,4 +1,5 @@
-//! Every invariant of the market, on one page, over the whole engine. Reads everything, changes nothing.
+//! Every invariant of the market, on one page, over the whole engine. Reads everything, changes
+//! nothing.
 
 use std::collections::BTreeMap;
 
@@ -27,8 +28,9 @@ impl Engine {
         broken
     }
 
-    /// Listed never exceeds installed but in a recorded shortfall; sold and held never exceed listed.
-    /// What is free follows from what contracts and firm quotes have taken, and from nothing else.
+    /// Listed never exceeds installed but in a recorded shortfall; sold and held never exceed
+    /// listed. What is free follows from what contracts and firm quotes have taken, and from
+    /// nothing else.
     fn audit_capacity(&self, broken: &mut Vec<String>) {
         let mut by_pool: BTreeMap<PoolId, Schedule> = BTreeMap::new();
         let mut by_listing: BTreeMap<ListingId, Schedule> = BTreeMap::new();
@@ -90,8 +92,8 @@ impl Engine {
         contracts.chain(quotes)
     }
 
-    /// limit = available + held + drawn + defaulted, none negative; and every held micro-unit is some
-    /// contract's, resting order's or firm quote's.
+    /// limit = available + held + drawn + defaulted, none negative; and every held micro-unit is
+    /// some contract's, resting order's or firm quote's.
     fn audit_lines(&self, broken: &mut Vec<String>) {
         let mut holds: BTreeMap<LineId, i128> = BTreeMap::new();
         let mut add = |line: Option<LineId>, amount: Money, what: &dyn std::fmt::Display| match line
@@ -126,7 +128,8 @@ impl Engine {
         }
     }
 
-    /// Allocations add up to the contract's GPUs at every instant; the parties' parts to the charge.
+    /// Allocations add up to the contract's GPUs at every instant; the parties' parts to the
+    /// charge.
     fn audit_contracts(&self, broken: &mut Vec<String>) {
         for contract in self.contracts.iter() {
             if !adds_up(&contract.allocations, contract.window, contract.gpus) {

@@ -72,8 +72,8 @@ impl Book {
         self.queues.keys()
     }
 
-    /// The first `count` of a market's queue, and whether there are more behind them. A sweep that is
-    /// under way will go on behind these.
+    /// The first `count` of a market's queue, and whether there are more behind them. A sweep that
+    /// is under way will go on behind these.
     pub(super) fn first(&mut self, sku: &SkuCode, count: usize) -> (Vec<OrderId>, bool) {
         let Some(queue) = self.queues.get(sku) else { return (Vec::new(), false) };
         let ranks: Vec<Rank> = queue.iter().take(count).copied().collect();

@@ -56,7 +56,8 @@ impl Catalogue {
         Self { skus: skus.collect(), regions: regions.collect() }
     }
 
-    /// The coarsest slot of these SKUs: times on it are on every one of theirs, as slots divide the day.
+    /// The coarsest slot of these SKUs: times on it are on every one of theirs, as slots divide the
+    /// day.
     pub(super) fn slot_of(&self, skus: &[SkuCode]) -> u32 {
         skus.iter().filter_map(|code| self.sku(code)).map(|sku| sku.slot_minutes).max().unwrap_or(1)
     }

@@ -1,7 +1,8 @@
 //! What a block charges the customer, and who gets which part of it.
 //!
-//! A charge is a sum of runs. A run is the time of one program under one share; it is floored once on its
-//! running total and split by Webster on that total, so any way of cutting time adds up to the same.
+//! A charge is a sum of runs. A run is the time of one program under one share; it is floored once
+//! on its running total and split by Webster on that total, so any way of cutting time adds up to
+//! the same.
 
 use std::sync::Arc;
 
@@ -27,7 +28,8 @@ pub struct Parts {
     pub platform: Money,
 }
 
-/// One run of a contract: a program (or none), the time under one share of it, the weights of the split.
+/// One run of a contract: a program (or none), the time under one share of it, the weights of the
+/// split.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
     pub program: Option<ProgramId>,

@@ -60,7 +60,8 @@ pub enum Actor {
     Key(KeyId),
 }
 
-/// An idempotency key as the engine knows it: digests, so that it costs the same whatever its length.
+/// An idempotency key as the engine knows it: digests, so that it costs the same whatever its
+/// length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Key {
     /// Digest of organization, method, path and the caller's key.
@@ -78,7 +79,8 @@ pub struct NewSession {
     pub refresh_hash: [u8; 32],
 }
 
-/// What is asked. Identifiers in it are fresh ones, minted at the door, for what the command creates.
+/// What is asked. Identifiers in it are fresh ones, minted at the door, for what the command
+/// creates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Command {
@@ -253,7 +255,8 @@ pub enum Command {
         id: LineId,
         note: String,
     },
-    /// An increase above the threshold takes two officers; a decrease takes what is free now and the rest as it frees.
+    /// An increase above the threshold takes two officers; a decrease takes what is free now and
+    /// the rest as it frees.
     ChangeLimit {
         id: LineId,
         expect: u32,
@@ -305,7 +308,8 @@ pub struct PublishListing {
     pub dry_run: bool,
 }
 
-/// One officer's yes to an application. Above the threshold the second yes must be to the same terms.
+/// One officer's yes to an application. Above the threshold the second yes must be to the same
+/// terms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Approve {
     pub id: ApplicationId,

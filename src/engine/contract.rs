@@ -22,7 +22,8 @@ use crate::model::{
 use crate::words;
 
 words! {
-    /// `scheduled -> active -> completed`; `scheduled -> cancelled`; `scheduled|active -> terminated`.
+    /// `scheduled -> active -> completed`; `scheduled -> cancelled`; `scheduled|active ->
+    /// terminated`.
     ContractState {
         Scheduled = "scheduled",
         Active = "active",

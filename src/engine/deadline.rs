@@ -41,7 +41,8 @@ impl Deadlines {
         self.due.remove(&(at, due));
     }
 
-    /// A market's queue is to be looked at further: on the next Tick, which is any instant after this one.
+    /// A market's queue is to be looked at further: on the next Tick, which is any instant after
+    /// this one.
     pub(super) fn set_sweep(&mut self, now: Micros, sku: SkuCode) {
         let later = Micros::new(now.count().saturating_add(1));
         self.due.insert((later, Due::Sweep(sku)));

@@ -1,4 +1,5 @@
-//! What must be remembered of a batch of commands: whole facts, each thing once, births told from changes.
+//! What must be remembered of a batch of commands: whole facts, each thing once, births told from
+//! changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -134,7 +135,8 @@ pub struct Effects {
     pub entries: Vec<Entry>,
     pub events: Vec<Event>,
     pub kept: Vec<Kept>,
-    /// Before and after of the command being applied; the sequencer takes them for its audit record.
+    /// Before and after of the command being applied; the sequencer takes them for its audit
+    /// record.
     pub changes: Vec<Change>,
     /// Pools whose picture changed.
     pub shelves: BTreeSet<PoolId>,
@@ -143,7 +145,8 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// How often something was noted. It grows with every fact: two equal answers mean that nothing was.
+    /// How often something was noted. It grows with every fact: two equal answers mean that nothing
+    /// was.
     pub fn marks(&self) -> usize {
         let Self {
             organizations,

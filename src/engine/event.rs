@@ -1,4 +1,5 @@
-//! What organizations are told. One gap-free sequence per organization, written with the change itself.
+//! What organizations are told. One gap-free sequence per organization, written with the change
+//! itself.
 
 use std::collections::BTreeMap;
 
@@ -161,10 +162,12 @@ impl Engine {
     }
 }
 
-/// A UUIDv7 made of the instant, the command and the event's place in the batch: unique without chance.
+/// A UUIDv7 made of the instant, the command and the event's place in the batch: unique without
+/// chance.
 fn event_id(at: &Stamp, place: u32) -> EventId {
     let millis = u64::try_from(at.at.count() / 1_000).unwrap_or(0);
-    // Twelve bits beside the version, six beside the variant: eighteen for the place, the rest for the command.
+    // Twelve bits beside the version, six beside the variant: eighteen for the place, the rest for
+    // the command.
     let mut tail = at.seq.to_be_bytes();
     tail[0] = ((place >> 12) & 0x3f) as u8;
     let low = (place & 0x0fff) as u16;

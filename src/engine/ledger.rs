@@ -143,8 +143,8 @@ impl Account {
     }
 }
 
-/// One account of one owner. Ordered by owner first, so that the accounts which one transfer touches
-/// lie side by side in memory.
+/// One account of one owner. Ordered by owner first, so that the accounts which one transfer
+/// touches lie side by side in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AccountKey {
     pub account: Account,

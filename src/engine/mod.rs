@@ -1,8 +1,8 @@
 //! Floor 1, the brain. Decides everything about the market.
 //!
-//! Never reads a clock, a file, a socket or a random number; never awaits; never logs; no hash order.
-//! Same commands, same state, always. `apply` is the only road in: every question is asked before the
-//! first write, so a refusal leaves the engine as it was and no rollback code exists.
+//! Never reads a clock, a file, a socket or a random number; never awaits; never logs; no hash
+//! order. Same commands, same state, always. `apply` is the only road in: every question is asked
+//! before the first write, so a refusal leaves the engine as it was and no rollback code exists.
 
 mod ask;
 pub mod audit;
@@ -117,15 +117,17 @@ impl Engine {
         self.deadlines.next()
     }
 
-    /// Decides one command. `out` gathers what must be remembered; a refusal leaves the market as it
-    /// was, except that a key is remembered with it, so that the same question has the same answer.
-    /// One refusal does more: a refresh token used twice ends its session (see `refresh_session`).
+    /// Decides one command. `out` gathers what must be remembered; a refusal leaves the market as
+    /// it was, except that a key is remembered with it, so that the same question has the same
+    /// answer. One refusal does more: a refresh token used twice ends its session (see
+    /// `refresh_session`).
     ///
     /// # Errors
     /// The reason for "no".
     ///
     /// # Panics
-    /// When the stamp runs backwards or an invariant is broken: the code is wrong, the process stops.
+    /// When the stamp runs backwards or an invariant is broken: the code is wrong, the process
+    /// stops.
     pub fn apply(
         &mut self,
         at: &Stamp,

@@ -1,4 +1,5 @@
-//! A customer's request for a block, and its life: `open -> filled | cancelled | expired | rejected`.
+//! A customer's request for a block, and its life: `open -> filled | cancelled | expired |
+//! rejected`.
 
 use serde::{Deserialize, Serialize};
 
@@ -151,7 +152,8 @@ impl Order {
         self.changed_at = at.at;
     }
 
-    /// The instant at which a resting order ends by itself: when its last start has passed, or its date.
+    /// The instant at which a resting order ends by itself: when its last start has passed, or its
+    /// date.
     pub(super) fn lapses_at(&self) -> Micros {
         let last = self.latest.plus(1).micros();
         match self.time_in_force {
@@ -388,7 +390,8 @@ impl Engine {
         order
     }
 
-    /// Supply appeared in a market: the first resting orders are tried again now, the rest by a sweep.
+    /// Supply appeared in a market: the first resting orders are tried again now, the rest by a
+    /// sweep.
     pub(super) fn retry(&mut self, at: &Stamp, sku: &SkuCode, out: &mut Effects) {
         let (ids, more) = self.book.first(sku, limits::RETRIES_PER_EVENT);
         self.retry_these(at, sku, &ids, more, out);

@@ -34,7 +34,8 @@ pub struct Quote {
     pub ask: Ask,
     pub block: Block,
     pub state: QuoteState,
-    /// Available on the line after the hold; `None` without a line. May be negative in an indicative quote.
+    /// Available on the line after the hold; `None` without a line. May be negative in an
+    /// indicative quote.
     pub credit_after: Option<Money>,
     /// When a firm quote lets go.
     pub expires_at: Option<Micros>,
@@ -124,14 +125,15 @@ impl Engine {
         Ok(Answer::Quote(quote))
     }
 
-    /// What would be available after a hold; below zero when the line is too small, `None` without a line.
+    /// What would be available after a hold; below zero when the line is too small, `None` without
+    /// a line.
     fn available_after(&self, org: OrgId, value: Money) -> Option<Money> {
         let line = self.credit.line_of(org)?;
         self.balances(line).available.checked_sub(value)
     }
 
-    /// An order that takes a firm quote as it stands: capacity and credit are held already and change
-    /// their purpose, not their place.
+    /// An order that takes a firm quote as it stands: capacity and credit are held already and
+    /// change their purpose, not their place.
     pub(super) fn take_quote(
         &mut self,
         at: &Stamp,

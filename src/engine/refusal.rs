@@ -49,7 +49,8 @@ pub enum Refusal {
         most: i64,
         given: i64,
     },
-    /// A field is wrong in a way that a sentence says best. The sentence is the rule, not the fault.
+    /// A field is wrong in a way that a sentence says best. The sentence is the rule, not the
+    /// fault.
     Invalid {
         field: &'static str,
         rule: &'static str,

@@ -1,5 +1,5 @@
-//! The engine as plain values, and back: what the store loads at start, and the digest that shows that
-//! what is in the database rebuilds the same engine.
+//! The engine as plain values, and back: what the store loads at start, and the digest that shows
+//! that what is in the database rebuilds the same engine.
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -21,7 +21,8 @@ use super::{Engine, Settings};
 use crate::model::Micros;
 use crate::model::id::OrgId;
 
-/// Everything that can still change, as facts. Schedules, queues and deadlines are derived from them.
+/// Everything that can still change, as facts. Schedules, queues and deadlines are derived from
+/// them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Snapshot {
     pub now: Micros,

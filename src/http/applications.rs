@@ -218,7 +218,8 @@ pub async fn create(
 /// terms. With `dry_run=true` every check runs and nothing changes. Needs the right
 /// `decide_credit`.
 #[utoipa::path(
-    post, path = "/v1/credit_applications/{id}/approve", tag = "Credit", params(ApplicationId, DryRun, KeyHeader),
+    post, path = "/v1/credit_applications/{id}/approve", tag = "Credit",
+    params(ApplicationId, DryRun, KeyHeader),
     responses((status = 200, description = "The application; with its line once it is active",
             body = ApplicationView)),
 )]
@@ -245,7 +246,8 @@ pub async fn approve(
 ///
 /// Needs the right `decide_credit`.
 #[utoipa::path(
-    post, path = "/v1/credit_applications/{id}/decline", tag = "Credit", params(ApplicationId, KeyHeader),
+    post, path = "/v1/credit_applications/{id}/decline", tag = "Credit",
+    params(ApplicationId, KeyHeader),
     responses((status = 200, description = "The application, declined", body = ApplicationView)),
 )]
 pub async fn decline(

@@ -200,12 +200,17 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
             Segment::Map { key } | Segment::Enum { variant: key } => {
                 pointer.push('/');
-                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+                pointer.push_str(&escaped(key));
             }
             Segment::Unknown => {}
         }
     }
     pointer
+}
+
+/// A name as JSON Pointer (RFC 6901) spells it.
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 /// A fault's message without the place that serde_json appends.
@@ -227,9 +232,9 @@ fn misfit(mut pointer: String, message: &str) -> Problem {
     // A name that was read as text, and not as a field, is not on the path yet.
     if let Some(name) = message.split('`').nth(1)
         && (matches!(code, "missing_field" | "duplicate_field")
-            || (code == "unknown_field" && !pointer.ends_with(&format!("/{name}"))))
+            || (code == "unknown_field" && !pointer.ends_with(&format!("/{}", escaped(name)))))
     {
-        pointer = format!("{pointer}/{name}");
+        pointer = format!("{pointer}/{}", escaped(name));
     }
     Problem::field(pointer, code, format!("{}.", sentence(message)))
 }

@@ -245,7 +245,8 @@ pub async fn unfreeze(
 /// An increase above the market's threshold takes two officers; a decrease takes what is free now
 /// and the rest as it frees. Needs the right `decide_credit`.
 #[utoipa::path(
-    post, path = "/v1/credit_lines/{id}/limit", tag = "Credit", params(LineId, IfMatchHeader, KeyHeader),
+    post, path = "/v1/credit_lines/{id}/limit", tag = "Credit",
+    params(LineId, IfMatchHeader, KeyHeader),
     responses((status = 200, description = "The line", body = LineView)),
 )]
 pub async fn change_limit(

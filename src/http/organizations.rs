@@ -259,7 +259,8 @@ pub async fn approve(
 ///
 /// What it has goes on; nothing new can start. Needs the right `admit`.
 #[utoipa::path(
-    post, path = "/v1/organizations/{id}/suspend", tag = "Identity", params(OrgId, OptionalKeyHeader),
+    post, path = "/v1/organizations/{id}/suspend", tag = "Identity",
+    params(OrgId, OptionalKeyHeader),
     responses((status = 200, description = "The organization, suspended", body = OrganizationView)),
 )]
 pub async fn suspend(

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::limits;
 
-/// A readable code: 2 to 40 of `a-z`, `0-9`, `-`, `_` and `.`, starting with a letter. Cheap to clone.
+/// A readable code: 2 to 40 of `a-z`, `0-9`, `-`, `_` and `.`, starting with a letter. Cheap to
+/// clone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Code(Arc<str>);

@@ -46,10 +46,13 @@ impl From<Country> for String {
     }
 }
 
-/// Declares an enum whose written form is its snake_case name, with the reader that knows all of them.
+/// Declares an enum whose written form is its snake_case name, with the reader that knows all of
+/// them.
 #[macro_export]
 macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $word:ident = $text:literal,)* })*) => {$(
+    ($($(#[$doc:meta])* $name:ident {
+        $($(#[$word_doc:meta])* $word:ident = $text:literal,)*
+    })*) => {$(
         $(#[$doc])*
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,

@@ -1,7 +1,8 @@
 //! Identifiers: a UUIDv7 worn with the prefix of its kind (`ord_01h2xcejqtf2nbrexx3vqjhp41`).
 //!
-//! The written form is a TypeID (prefix, underscore, 26 characters of Crockford base32). Nothing here
-//! makes a random number: fresh identifiers are minted at the door and given to the engine as values.
+//! The written form is a TypeID (prefix, underscore, 26 characters of Crockford base32). Nothing
+//! here makes a random number: fresh identifiers are minted at the door and given to the engine as
+//! values.
 
 use std::fmt;
 use std::str::FromStr;

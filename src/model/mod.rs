@@ -1,4 +1,5 @@
-//! Floor 0, the words: identifiers, money, time, quantities and the schedule of a quantity over time.
+//! Floor 0, the words: identifiers, money, time, quantities and the schedule of a quantity over
+//! time.
 //!
 //! Knows arithmetic and spelling. Knows no rule of the market, no database, no HTTP and no clock.
 

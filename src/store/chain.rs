@@ -1,5 +1,6 @@
-//! The audit chain: every commit's hash covers the one before it and the audit records written with it,
-//! so nothing that was recorded can be changed, removed or slipped in without breaking all that follow.
+//! The audit chain: every commit's hash covers the one before it and the audit records written with
+//! it, so nothing that was recorded can be changed, removed or slipped in without breaking all that
+//! follow.
 
 use sha2::{Digest, Sha256};
 
@@ -18,8 +19,9 @@ struct Sheet<'a> {
     changes: Option<&'a str>,
 }
 
-/// The hash of commit `number`: SHA-256 over the previous commit's hash, the number, the engine's `seq`
-/// after it, and the records in canonical bytes (numbers big-endian, texts with their length before them).
+/// The hash of commit `number`: SHA-256 over the previous commit's hash, the number, the engine's
+/// `seq` after it, and the records in canonical bytes (numbers big-endian, texts with their length
+/// before them).
 pub fn link(prev: &[u8; 32], number: u64, seq: u64, records: &[AuditRecord]) -> [u8; 32] {
     let sheets = records.iter().map(|record| {
         let AuditRecord { seq, at, actor, request, verb, what, changes } = record;

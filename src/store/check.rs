@@ -1,5 +1,5 @@
-//! The audit of a database by itself: what must always be true, over all rows and without the engine.
-//! Knows the books, the audit chain and what a contract is made of; decides nothing.
+//! The audit of a database by itself: what must always be true, over all rows and without the
+//! engine. Knows the books, the audit chain and what a contract is made of; decides nothing.
 //!
 //! That listings stay within what is installed is not asked here: maintenance may leave a recorded
 //! shortfall, and only the engine knows which.
@@ -43,8 +43,8 @@ const CHUNK: i64 = 10_000;
 /// After so many broken things a reader has seen enough; the rest is counted.
 const FINDINGS_MAX: usize = 100;
 
-/// Checks everything that rows alone can show; answers a sentence for each thing that is broken. Empty is
-/// sound. Reads all of the database, in one consistent view, beside whoever writes.
+/// Checks everything that rows alone can show; answers a sentence for each thing that is broken.
+/// Empty is sound. Reads all of the database, in one consistent view, beside whoever writes.
 ///
 /// # Errors
 /// When the database cannot be reached or read.
@@ -178,8 +178,8 @@ fn event_numbers(db: &mut Db, found: &mut Findings) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The entries are numbered without gaps, each moves an amount above zero between two accounts of one
-/// book, and their sums are the accounts' balances: so in every book debits equal credits.
+/// The entries are numbered without gaps, each moves an amount above zero between two accounts of
+/// one book, and their sums are the accounts' balances: so in every book debits equal credits.
 fn books(
     db: &mut Db,
     meta: &MetaRow,
@@ -236,7 +236,8 @@ fn spell(key: &AccountKey) -> String {
     }
 }
 
-/// What contracts, resting orders and firm quotes use: credit by line and by customer, GPUs by listing.
+/// What contracts, resting orders and firm quotes use: credit by line and by customer, GPUs by
+/// listing.
 #[derive(Default)]
 struct Used {
     held_by_line: BTreeMap<LineId, i128>,
@@ -280,8 +281,8 @@ fn all_contracts(db: &mut Db, used: &mut Used, found: &mut Findings) -> Result<(
     }
 }
 
-/// A contract's allocations add up to its GPUs at every instant of its window and to nothing outside it,
-/// and their worth to its value.
+/// A contract's allocations add up to its GPUs at every instant of its window and to nothing
+/// outside it, and their worth to its value.
 fn made_of_its_parts(contract: &Contract, found: &mut Findings) {
     let mut drawn = Schedule::empty();
     let mut worth = Worth::ZERO;
@@ -315,7 +316,8 @@ fn resting(db: &mut Db, used: &mut Used) -> Result<(), Fault> {
     Ok(())
 }
 
-/// limit = available + held + drawn + defaulted, and held is what contracts, orders and quotes hold.
+/// limit = available + held + drawn + defaulted, and held is what contracts, orders and quotes
+/// hold.
 fn lines(
     db: &mut Db,
     balances: &BTreeMap<AccountKey, Balance>,

@@ -10,9 +10,9 @@ pub enum Db {
     Postgres(Box<postgres::Link>),
 }
 
-/// Runs one diesel expression with one of the methods of `RunQueryDsl`, on whichever database this is:
-/// `on!(db, load, orders::table.filter(...))`. It is written once and type-checked for each; inside it
-/// `Backend` names the one at hand, for `into_boxed`.
+/// Runs one diesel expression with one of the methods of `RunQueryDsl`, on whichever database this
+/// is: `on!(db, load, orders::table.filter(...))`. It is written once and type-checked for each;
+/// inside it `Backend` names the one at hand, for `into_boxed`.
 macro_rules! on {
     ($db:expr, $method:ident, $query:expr) => {
         match $db {

@@ -1,4 +1,5 @@
-//! Start-up: everything that can still change, as the engine's snapshot. Knows which rows those are.
+//! Start-up: everything that can still change, as the engine's snapshot. Knows which rows those
+//! are.
 
 use std::collections::BTreeMap;
 
@@ -35,8 +36,8 @@ use crate::model::Micros;
 /// Rows read at a time of the tables that grow, so that rows and entities are not in memory twice.
 const CHUNK: i64 = 20_000;
 
-/// These spell the conditions of the partial indexes, word for word: that is how both databases know
-/// that the index answers the question.
+/// These spell the conditions of the partial indexes, word for word: that is how both databases
+/// know that the index answers the question.
 pub const OPEN: &str = "state = 'open'";
 const LIVE: &str = "state IN ('scheduled', 'active')";
 const LIVE_CONTRACTS: &str = "contracts.state IN ('scheduled', 'active')";

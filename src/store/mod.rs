@@ -1,9 +1,9 @@
-//! Floor 2, the memory: the only room that knows diesel. Writes whole batches of facts, loads the engine's
-//! snapshot, reads pages for GET. Knows no rule of the market; never adds money.
+//! Floor 2, the memory: the only room that knows diesel. Writes whole batches of facts, loads the
+//! engine's snapshot, reads pages for GET. Knows no rule of the market; never adds money.
 //!
-//! Two databases, one code: SQLite (in the process, the default) and PostgreSQL (for production). A table's
-//! columns are declared once (`rows`), a query is written once (`link`), the schemas are twins
-//! (`migrations/`); only `step` has two ways of writing.
+//! Two databases, one code: SQLite (in the process, the default) and PostgreSQL (for production). A
+//! table's columns are declared once (`rows`), a query is written once (`link`), the schemas are
+//! twins (`migrations/`); only `step` has two ways of writing.
 
 pub mod chain;
 pub mod check;
@@ -32,7 +32,8 @@ use uuid::Uuid;
 /// Our machinery failed: nothing is known to have happened.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
-    /// The database's address cannot be used. The sentence does not repeat it: it may hold a password.
+    /// The database's address cannot be used. The sentence does not repeat it: it may hold a
+    /// password.
     #[error("DATABASE_URL: {0}")]
     Address(String),
     /// The database refused or could not be reached.
@@ -41,7 +42,8 @@ pub enum Fault {
     /// Another process has written, or the lock is lost: this one may not write any more.
     #[error("another writer owns this database")]
     Deposed,
-    /// A newer program has changed the schema; it names the first change that this one does not know.
+    /// A newer program has changed the schema; it names the first change that this one does not
+    /// know.
     #[error("the database belongs to a newer version of this program (its schema has {0})")]
     Newer(String),
     /// What the database holds is not what this program wrote.
@@ -135,12 +137,13 @@ impl Place {
 }
 
 /// Opens a database for writing: `sqlite://path` (made when it is not there) or
-/// `postgres://user:password@host/database`. Takes the writer's lock, brings the schema up to date, and
-/// makes a pool of read connections beside it. Blocking: not to be called from async code.
+/// `postgres://user:password@host/database`. Takes the writer's lock, brings the schema up to date,
+/// and makes a pool of read connections beside it. Blocking: not to be called from async code.
 ///
 /// # Errors
-/// A sentence for the person who started the server: a bad address, a server that does not answer or
-/// refuses, [`Fault::Deposed`] when another process writes here, [`Fault::Newer`] for a newer schema.
+/// A sentence for the person who started the server: a bad address, a server that does not answer
+/// or refuses, [`Fault::Deposed`] when another process writes here, [`Fault::Newer`] for a newer
+/// schema.
 pub fn open(url: &str) -> Result<(Writer, Reader), Fault> {
     let place = Place::read(url)?;
     let writer = Writer::open(place.clone())?;

@@ -1,9 +1,11 @@
-//! PostgreSQL: addresses, TLS, a connection with its own little runtime, the writer's lock, migrations.
+//! PostgreSQL: addresses, TLS, a connection with its own little runtime, the writer's lock,
+//! migrations.
 //!
-//! `sslmode` in the address means what it means to libpq: `disable` (never), `prefer` (the default: when
-//! the server offers it), `require` (always; keeps listeners out, does not prove who the server is) and
-//! `verify-full` (always, and the certificate must be for this host and from a known authority: the
-//! system's, or those in the file named by `SSL_CERT_FILE`). `verify-ca` is taken as `verify-full`.
+//! `sslmode` in the address means what it means to libpq: `disable` (never), `prefer` (the default:
+//! when the server offers it), `require` (always; keeps listeners out, does not prove who the
+//! server is) and `verify-full` (always, and the certificate must be for this host and from a known
+//! authority: the system's, or those in the file named by `SSL_CERT_FILE`). `verify-ca` is taken as
+//! `verify-full`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,9 +36,9 @@ const CONNECT_SECS: u64 = 10;
 /// How long a process that starts waits for one that just stopped.
 pub const PATIENCE_AT_START: Duration = Duration::from_secs(2);
 
-/// How long a writer waits for its own last session to be gone, after a fault. The server may still be
-/// busy with the last commit; only when that session ends is it decided, and the lock free. Longer than
-/// the server takes to notice that nobody is there any more (see [`WRITER_SETTINGS`]).
+/// How long a writer waits for its own last session to be gone, after a fault. The server may still
+/// be busy with the last commit; only when that session ends is it decided, and the lock free.
+/// Longer than the server takes to notice that nobody is there any more (see [`WRITER_SETTINGS`]).
 pub const PATIENCE_AFTER_FAULT: Duration = Duration::from_secs(40);
 
 /// Where a PostgreSQL database is, and how to speak to it. Its debug form shows no password.
@@ -46,8 +48,8 @@ pub struct Address {
     verify: bool,
 }
 
-/// A connection and the runtime that drives it. The runtime only runs while somebody waits here, on the
-/// waiting thread, so that no other thread is involved.
+/// A connection and the runtime that drives it. The runtime only runs while somebody waits here, on
+/// the waiting thread, so that no other thread is involved.
 pub struct Link {
     connection: AsyncPgConnection,
     /// Taken only when the link is dropped.
@@ -109,7 +111,8 @@ impl Link {
         runtime.block_on(work(&mut self.connection))
     }
 
-    /// Makes this connection the writer: takes the lock, which the server holds until the session ends.
+    /// Makes this connection the writer: takes the lock, which the server holds until the session
+    /// ends.
     ///
     /// # Errors
     /// [`Fault::Deposed`] when another session still holds it when `patience` is over.
@@ -135,9 +138,9 @@ impl Link {
     }
 }
 
-/// What only the writer sets. It finds every row it changes by its primary key, so a plan that was made
-/// while a table was small must not read all of it when it has grown. A commit that was answered is on
-/// disk: `off` is not accepted, stronger settings than `on` are left alone.
+/// What only the writer sets. It finds every row it changes by its primary key, so a plan that was
+/// made while a table was small must not read all of it when it has grown. A commit that was
+/// answered is on disk: `off` is not accepted, stronger settings than `on` are left alone.
 const WRITER_SETTINGS: &str = "
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
     SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0;
@@ -232,7 +235,8 @@ fn tls(verify: bool) -> Result<ClientConfig, Fault> {
     Ok(builder.with_no_client_auth())
 }
 
-/// Accepts any certificate, as libpq does below `verify-ca`: the talk is private, the peer unproven.
+/// Accepts any certificate, as libpq does below `verify-ca`: the talk is private, the peer
+/// unproven.
 #[derive(Debug)]
 struct Anybody(Arc<CryptoProvider>);
 

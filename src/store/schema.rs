@@ -1,5 +1,5 @@
-//! How a table is declared: its columns once, and from them the diesel table, the row and the two ways
-//! of writing many rows. Knows diesel and both databases; knows no table and no rule.
+//! How a table is declared: its columns once, and from them the diesel table, the row and the two
+//! ways of writing many rows. Knows diesel and both databases; knows no table and no rule.
 
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
@@ -72,8 +72,8 @@ pub mod value {
     pub type MaybeText = Option<Text>;
 }
 
-/// A row of one table, and how rows of it are bound: one after the other for SQLite's VALUES, column by
-/// column for PostgreSQL's UNNEST. Implemented by [`row!`] only.
+/// A row of one table, and how rows of it are bound: one after the other for SQLite's VALUES,
+/// column by column for PostgreSQL's UNNEST. Implemented by [`row!`] only.
 pub trait Row: Sized + Send + 'static {
     const TABLE: &'static str;
     /// The primary key.
@@ -171,7 +171,9 @@ macro_rules! row {
                 $(comma.put(out);
                 out.push_bind_param::<Array<sql::$fixed_kind>, Vec<value::$fixed_kind>>($fixed)?;)*
                 $(comma.put(out);
-                out.push_bind_param::<Array<sql::$moving_kind>, Vec<value::$moving_kind>>($moving)?;)*
+                out.push_bind_param::<
+                    Array<sql::$moving_kind>, Vec<value::$moving_kind>,
+                >($moving)?;)*
                 Ok(())
             }
 
@@ -185,7 +187,9 @@ macro_rules! row {
                 $(comma.put(out);
                 out.push_bind_param::<Array<sql::$key_kind>, Vec<value::$key_kind>>($key)?;)*
                 $(comma.put(out);
-                out.push_bind_param::<Array<sql::$moving_kind>, Vec<value::$moving_kind>>($moving)?;)*
+                out.push_bind_param::<
+                    Array<sql::$moving_kind>, Vec<value::$moving_kind>,
+                >($moving)?;)*
                 Ok(())
             }
 
@@ -242,8 +246,8 @@ impl Comma {
     }
 }
 
-/// New rows for SQLite: `INSERT ... VALUES (?, ...), (?, ...)`. One text per number of rows, so it is
-/// prepared once.
+/// New rows for SQLite: `INSERT ... VALUES (?, ...), (?, ...)`. One text per number of rows, so it
+/// is prepared once.
 pub struct InsertRows<'a, R>(pub &'a [R]);
 
 /// A changed row for SQLite: `UPDATE ... SET ... WHERE key`.

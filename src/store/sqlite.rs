@@ -13,7 +13,8 @@ use super::postgres::bring_up_to_date;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-/// Settings of every connection. WAL: readers never wait for the writer. Waiting for a lock is bounded.
+/// Settings of every connection. WAL: readers never wait for the writer. Waiting for a lock is
+/// bounded.
 const SETTINGS: &str = "
     PRAGMA busy_timeout = 5000;
     PRAGMA foreign_keys = ON;
@@ -30,8 +31,9 @@ const WRITER_SETTINGS: &str = "
 /// Readers cannot write, whatever they are asked.
 const READER_SETTINGS: &str = "PRAGMA query_only = ON;";
 
-/// Reads `sqlite://path`: `sqlite://headroom.db` lies in the working directory, `sqlite:///var/lib/h.db`
-/// is absolute. There is no database in memory: what was acknowledged must survive.
+/// Reads `sqlite://path`: `sqlite://headroom.db` lies in the working directory,
+/// `sqlite:///var/lib/h.db` is absolute. There is no database in memory: what was acknowledged must
+/// survive.
 ///
 /// # Errors
 /// A sentence that says what is missing.
@@ -47,8 +49,8 @@ pub fn path(url: &str) -> Result<PathBuf, Fault> {
     Ok(PathBuf::from(path))
 }
 
-/// Takes the lock that makes this process the writer: a file beside the database, locked while it is
-/// open. The operating system lets go of it however the process ends.
+/// Takes the lock that makes this process the writer: a file beside the database, locked while it
+/// is open. The operating system lets go of it however the process ends.
 ///
 /// # Errors
 /// [`Fault::Deposed`] when another process holds it.

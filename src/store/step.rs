@@ -1,8 +1,10 @@
-//! The steps of a commit, and how each database takes them. Knows rows and statements, not what they mean.
+//! The steps of a commit, and how each database takes them. Knows rows and statements, not what
+//! they mean.
 //!
-//! The two databases differ here and only here. SQLite is in this process: a prepared statement for every
-//! few rows. PostgreSQL is a round trip away: one prepared statement per table, rows as arrays through
-//! UNNEST, all statements of a commit sent before the first answer is read, COMMIT once all are right.
+//! The two databases differ here and only here. SQLite is in this process: a prepared statement for
+//! every few rows. PostgreSQL is a round trip away: one prepared statement per table, rows as
+//! arrays through UNNEST, all statements of a commit sent before the first answer is read, COMMIT
+//! once all are right.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -20,7 +22,8 @@ use super::link::{Db, fault};
 use super::schema::{ChangeColumns, ChangeRow, InsertColumns, InsertRows, Row};
 use crate::engine::effect::{Fact, Facts};
 
-/// Rows in one INSERT on SQLite: few enough texts to keep prepared, long enough to spread their cost.
+/// Rows in one INSERT on SQLite: few enough texts to keep prepared, long enough to spread their
+/// cost.
 const ROWS_PER_INSERT: usize = 16;
 
 /// One statement or one table's share of a commit.
@@ -62,8 +65,7 @@ struct Plain<Q>(Q);
 /// Any statement that diesel spells the same way for both.
 pub trait Statement: QueryFragment<Sqlite> + QueryFragment<Pg> + QueryId + Send + 'static {}
 
-impl<Q> Statement for Q where Q: QueryFragment<Sqlite> + QueryFragment<Pg> + QueryId + Send + 'static
-{}
+impl<Q: QueryFragment<Sqlite> + QueryFragment<Pg> + QueryId + Send + 'static> Statement for Q {}
 
 impl<R: Row> Step for Births<R> {
     fn on_sqlite(&self, link: &mut SqliteConnection) -> QueryResult<usize> {
@@ -159,8 +161,8 @@ impl Plan {
     /// Takes all steps in one transaction, or none.
     ///
     /// # Errors
-    /// When the database refuses a step, or a step did not do what it must. The connection is not to be
-    /// used again.
+    /// When the database refuses a step, or a step did not do what it must. The connection is not
+    /// to be used again.
     pub fn carry_out(self, db: &mut Db) -> Result<(), Fault> {
         match db {
             Db::Sqlite(link) => write_sqlite(link, self),
@@ -170,7 +172,8 @@ impl Plan {
 }
 
 fn write_sqlite(link: &mut SqliteConnection, plan: Plan) -> Result<(), Fault> {
-    // Immediate: a transaction that may write from its start never fails half-way for want of the lock.
+    // Immediate: a transaction that may write from its start never fails half-way for want of the
+    // lock.
     let outcome = link.immediate_transaction(|link| {
         for (step, must) in &plan.0 {
             let touched = step.on_sqlite(link)?;
@@ -196,8 +199,8 @@ impl From<diesel::result::Error> for Undone {
     }
 }
 
-/// Sends BEGIN and every step without waiting, reads all answers, judges them, then commits. After a
-/// fault the caller drops the connection, and the server rolls back.
+/// Sends BEGIN and every step without waiting, reads all answers, judges them, then commits. After
+/// a fault the caller drops the connection, and the server rolls back.
 async fn write_postgres(link: &mut AsyncPgConnection, plan: Plan) -> Result<(), Fault> {
     let shared: &AsyncPgConnection = link;
     let mut begin = shared;
@@ -214,9 +217,9 @@ async fn write_postgres(link: &mut AsyncPgConnection, plan: Plan) -> Result<(), 
     link.batch_execute("COMMIT").await.map_err(fault)
 }
 
-/// Drives all at once, asking each in the order of the list whenever anything moves, so that they are
-/// sent in that order: a statement sends when it is first asked or, while one before it is being
-/// prepared, when it gets its turn at the queue for that, which is fair.
+/// Drives all at once, asking each in the order of the list whenever anything moves, so that they
+/// are sent in that order: a statement sends when it is first asked or, while one before it is
+/// being prepared, when it gets its turn at the queue for that, which is fair.
 async fn in_order(mut answers: Vec<Answer<'_>>) -> Vec<QueryResult<usize>> {
     let mut done: Vec<Option<QueryResult<usize>>> = answers.iter().map(|_| None).collect();
     poll_fn(|context| {

@@ -1,5 +1,5 @@
-//! The writer: one batch of facts, one transaction. Births are plain inserts, so a duplicate key is a bug
-//! found; changes must find their row. Knows which table each fact belongs to; knows no rule.
+//! The writer: one batch of facts, one transaction. Births are plain inserts, so a duplicate key is
+//! a bug found; changes must find their row. Knows which table each fact belongs to; knows no rule.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -117,7 +117,8 @@ fn unloaded() -> Fault {
 impl Drop for Writer {
     fn drop(&mut self) {
         if let Some(Session { db: Db::Sqlite(link), .. }) = &mut self.session {
-            // A reader in the way or a full disk only means that the log stays; it is read at the next start.
+            // A reader in the way or a full disk only means that the log stays; it is read at the
+            // next start.
             sqlite::checkpoint(link).ok();
         }
     }
@@ -222,8 +223,8 @@ fn next_meta(batch: &Batch) -> impl Statement {
     diesel::update(meta::table.filter(meta::commit_no.eq(before))).set(next)
 }
 
-/// Drops kept answers whose time is over. They expire in the order of their numbers, so it looks at the
-/// oldest only.
+/// Drops kept answers whose time is over. They expire in the order of their numbers, so it looks at
+/// the oldest only.
 fn forget(now: Micros) -> impl Statement {
     let oldest = diesel::alias!(kept as oldest);
     let first =
@@ -232,8 +233,9 @@ fn forget(now: Micros) -> impl Statement {
     diesel::delete(kept::table.filter(over))
 }
 
-/// The versions of programs that this batch is the first to name: those of programs that were made or
-/// amended, and those that its contracts froze (a version may have come and gone within the batch).
+/// The versions of programs that this batch is the first to name: those of programs that were made
+/// or amended, and those that its contracts froze (a version may have come and gone within the
+/// batch).
 fn new_versions(
     effects: &Effects,
     known: &BTreeSet<(ProgramId, u32)>,
@@ -257,8 +259,8 @@ fn new_versions(
     versions
 }
 
-/// The contracts that changed and whose allocations did too. They rarely do, so what is there is looked
-/// at first: reading a row is far cheaper than writing it again.
+/// The contracts that changed and whose allocations did too. They rarely do, so what is there is
+/// looked at first: reading a row is far cheaper than writing it again.
 fn moved<'e>(db: &mut Db, effects: &'e Effects) -> Result<Vec<&'e Contract>, Fault> {
     let changed: Vec<&Contract> = effects.contracts.changes().collect();
     if changed.is_empty() {

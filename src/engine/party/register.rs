@@ -251,8 +251,9 @@ impl Parties {
 // For the audit trail: all but the secrets. A new field must be considered here.
 
 fn person_in_public(user: &User) -> Value {
-    let User { id, org, email, roles, state, password_hash: _, invitation: _, created_at, version } =
-        user;
+    let User { id, org, email, roles, state, created_at, version, .. } = user;
+    // Named, so that a reader sees what stays out of the trail.
+    let User { password_hash: _, invitation: _, .. } = user;
     json!({
         "id": id, "org": org, "email": email, "roles": roles, "state": state,
         "created_at": created_at, "version": version,

@@ -1,8 +1,8 @@
-//! Random histories: after every command every invariant holds, every so often the snapshot rebuilds the
-//! same engine, and replaying the same commands ends in the same digest.
+//! Random histories: after every command every invariant holds, every so often the snapshot
+//! rebuilds the same engine, and replaying the same commands ends in the same digest.
 //!
-//! `HEADROOM_HISTORY_COMMANDS`, set when the tests are built, says how many commands are tried in all:
-//! 20,000 unless told.
+//! `HEADROOM_HISTORY_COMMANDS`, set when the tests are built, says how many commands are tried in
+//! all: 20,000 unless told.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -11,8 +11,8 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use super::super::{Actor, Command, Effects, Engine, Settings};
 use super::script::Stage;
 
-/// Lines of a script that do something, drawn at random. Most of them are refused now and then: that is
-/// the point.
+/// Lines of a script that do something, drawn at random. Most of them are refused now and then:
+/// that is the point.
 fn step() -> impl Strategy<Value = String> {
     let hour = 0..60_u32;
     let gpus = (1..20_u32).prop_map(|lots| lots * 4);
@@ -20,7 +20,10 @@ fn step() -> impl Strategy<Value = String> {
     let customer = prop::sample::select(vec!["C1", "C2", "C3"]);
     let pool = prop::sample::select(vec!["A", "B"]);
     prop_oneof![
-        6 => (customer.clone(), gpus.clone(), hour.clone(), 1..12_u32, 0..20_u32, cents.clone(), 0..4_u32)
+        6 => (
+            customer.clone(), gpus.clone(), hour.clone(),
+            1..12_u32, 0..20_u32, cents.clone(), 0..4_u32,
+        )
             .prop_map(|(customer, gpus, start, hours, range, cents, rest)| {
                 let end = start + hours + range;
                 let rest = if rest == 0 { "gtc" } else { "ioc" };

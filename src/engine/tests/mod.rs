@@ -1,4 +1,5 @@
-//! The engine's tests: tables in a small language, the naive oracle, the rules of trading, random histories.
+//! The engine's tests: tables in a small language, the naive oracle, the rules of trading, random
+//! histories.
 
 mod capacity;
 mod credit;

@@ -4,7 +4,8 @@
 //! pool     A gb300 144 [at=batam] [from=2d]        provider, factory and pool
 //! maintain A 12h..14h 72
 //! program  V 1:1500,7:1000 [guarantee=8000/5000/150000] pools=A
-//! listing  L1 A 144 10h..34h @2.50 [min= max= minh= maxh= notice= segments= countries= program=V draft]
+//! listing  L1 A 144 10h..34h @2.50 [min= max= minh= maxh= notice= segments= countries=
+//!          program=V draft]
 //! reprice  L1 @2.60      withdraw L1      release L1
 //! line     C1 9000 [segment=startup] [country=DE]  customer with a line (0: none)
 //! order    O1 C1 72 10h..20h <=2.50 [gtc|gtd=30h] [atleast=8] [in=batam,sydney] [sku=a,b]
@@ -15,8 +16,8 @@
 //! ```
 //!
 //! `-> words` says what comes out: each word must be among the words of the outcome, in that order.
-//! After every line all invariants are checked, the engine is rebuilt from its snapshot and compared, and
-//! a refused line must have changed nothing.
+//! After every line all invariants are checked, the engine is rebuilt from its snapshot and
+//! compared, and a refused line must have changed nothing.
 
 use std::collections::BTreeMap;
 

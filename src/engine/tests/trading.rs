@@ -26,7 +26,7 @@ fn a_block_stacks_listings_of_one_pool_in_quantity_and_time() {
         listing L1 A 40 10h..20h @2.00
         listing L2 A 60 10h..30h @3.00
         line    C1 90000
-        order   O1 C1 60 12h..24h <=2.99   -> contract L1:40@2.00:12h..20h L2:20@3.00:12h..20h L2:60@3.00:20h..24h
+        order   O1 C1 60 12h..24h <=2.99   -> contract L1:40@2.00 L2:20@3.00 L2:60@3.00:20h..24h
         order   O2 C1 60 20h..24h <=9.00   -> expired capacity
         ",
     );

@@ -28,8 +28,8 @@ impl Reader {
         Ok(accounts)
     }
 
-    /// Ledger entries, newest first; the cursor is the entry's number. Filter: the contract, and the
-    /// owner of either account.
+    /// Ledger entries, newest first; the cursor is the entry's number. Filter: the contract, and
+    /// the owner of either account.
     ///
     /// # Errors
     /// When the database cannot be reached or read.

@@ -1,7 +1,8 @@
 //! Pages for GET: every kind by id and as a list, newest first. Reads never wait for the writer.
 //!
-//! Lists go by the identifiers, which grow with time: a page is a range of the primary key or of the one
-//! index a list has, whatever was inserted meanwhile. Knows what is asked for; decides nothing.
+//! Lists go by the identifiers, which grow with time: a page is a range of the primary key or of
+//! the one index a list has, whatever was inserted meanwhile. Knows what is asked for; decides
+//! nothing.
 
 mod capacity;
 mod credit;
@@ -53,8 +54,9 @@ pub struct ContractFilter {
     pub pool: Option<PoolId>,
 }
 
-/// What listings a caller wants to see. `owner_or_public` sees that provider's all and everyone's public
-/// ones, which are those live and sold out; [`ListingFilter::NOBODY`] sees the public ones only.
+/// What listings a caller wants to see. `owner_or_public` sees that provider's all and everyone's
+/// public ones, which are those live and sold out; [`ListingFilter::NOBODY`] sees the public ones
+/// only.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListingFilter {
     pub provider: Option<OrgId>,
@@ -136,7 +138,8 @@ impl r2d2::ManageConnection for Opener {
         db.run("SELECT 1")
     }
 
-    /// Asked when it is given back; `is_valid` is asked before it is lent again, which is when it counts.
+    /// Asked when it is given back; `is_valid` is asked before it is lent again, which is when it
+    /// counts.
     fn has_broken(&self, _db: &mut Db) -> bool {
         false
     }
@@ -207,8 +210,8 @@ fn one_more(limit: u32) -> i64 {
     i64::from(limit) + 1
 }
 
-/// A page of a table by its identifier, newest first: `page!(db, table, id, page, filters...)`. Each filter
-/// is an `Option` of a condition; `None` means all.
+/// A page of a table by its identifier, newest first: `page!(db, table, id, page, filters...)`.
+/// Each filter is an `Option` of a condition; `None` means all.
 macro_rules! page {
     ($db:expr, $table:ident, $page:expr $(, $filter:expr)*) => {
         $crate::store::link::on!($db, load, {

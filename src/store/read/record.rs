@@ -28,7 +28,8 @@ impl Reader {
         slice(rows, limit, entities)
     }
 
-    /// The first answer under a key. What it was given for is in the answer's own `key.fingerprint`.
+    /// The first answer under a key. What it was given for is in the answer's own
+    /// `key.fingerprint`.
     ///
     /// # Errors
     /// When the database cannot be reached or read.

@@ -127,7 +127,8 @@ impl From<&Contract> for ContractRow {
 }
 
 impl ContractRow {
-    /// The contract, with its allocations in order and its programs from the one copy of each version.
+    /// The contract, with its allocations in order and its programs from the one copy of each
+    /// version.
     pub fn into_contract(
         self,
         allocations: Vec<Draw>,
@@ -207,8 +208,9 @@ impl TryFrom<AllocationRow> for Draw {
     }
 }
 
-/// Contracts with their allocations. `rows` and `allocations` are both in the order of the contract's
-/// id, one way or the other, and the allocations of each contract in the order of their place.
+/// Contracts with their allocations. `rows` and `allocations` are both in the order of the
+/// contract's id, one way or the other, and the allocations of each contract in the order of their
+/// place.
 pub fn join(
     rows: Vec<ContractRow>,
     allocations: Vec<AllocationRow>,

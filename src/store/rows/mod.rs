@@ -1,6 +1,6 @@
-//! Entities as rows and back: dull conversions, field by field, so that a new field is considered here.
-//! What SQL reads, filters or checks has a column of its own; the rest of a thing is JSON text.
-//! Knows entities and columns; knows no query and no rule.
+//! Entities as rows and back: dull conversions, field by field, so that a new field is considered
+//! here. What SQL reads, filters or checks has a column of its own; the rest of a thing is JSON
+//! text. Knows entities and columns; knows no query and no rule.
 
 pub mod capacity;
 pub mod contract;

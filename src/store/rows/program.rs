@@ -1,4 +1,5 @@
-//! Programs as rows: the newest version's head, and every version's terms, which contracts refer to.
+//! Programs as rows: the newest version's head, and every version's terms, which contracts refer
+//! to.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

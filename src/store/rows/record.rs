@@ -1,4 +1,5 @@
-//! What is written beside the market's things: events, kept answers, the audit trail and the commits.
+//! What is written beside the market's things: events, kept answers, the audit trail and the
+//! commits.
 
 use uuid::Uuid;
 
@@ -36,8 +37,8 @@ row! {
 }
 
 row! {
-    /// Never changes. `name` is unique; `seq` is the key because it grows, so that the oldest are found
-    /// first and new ones are written side by side.
+    /// Never changes. `name` is unique; `seq` is the key because it grows, so that the oldest are
+    /// found first and new ones are written side by side.
     KeptRow in kept
     key { seq: Number, }
     fixed {
@@ -164,7 +165,8 @@ impl KeptRow {
     }
 }
 
-/// A key without its answer, as the engine needs it: the columns `seq, name, fingerprint, expires_at`.
+/// A key without its answer, as the engine needs it: the columns `seq, name, fingerprint,
+/// expires_at`.
 pub type KeptKey = (i64, Uid, Uid, i64);
 
 /// The key as the engine remembers it.
