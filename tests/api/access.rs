@@ -9,13 +9,13 @@ use crate::asking::{Caller, id};
 use crate::server::{ADMIN, PASSWORD, Server};
 use crate::stage::{SKU, Stage, admitted, credit, member, merged, number, offer, pool, sign_up};
 
-/// The callers, in the order of the table's columns. Viewer, trader and owner are the customer's; the
-/// provider is its owner; the stranger owns another organization that is customer and provider; auditor,
-/// admin and officer are the operator's and have that role only.
+/// The callers, in the order of the table's columns. Viewer, trader and owner are the customer's;
+/// the provider is its owner; the stranger owns another organization that is customer and provider;
+/// auditor, admin and officer are the operator's and have that role only.
 const CALLERS: usize = 9;
 
-/// Objects belong to the customer or the provider of the stage. 404 is the answer to whoever may do such
-/// a thing, but not with somebody else's object.
+/// Objects belong to the customer or the provider of the stage. 404 is the answer to whoever may do
+/// such a thing, but not with somebody else's object.
 const TABLE: &str = "
                                                    any view trad owne prov stra audi admi offi
 post   /v1/signup                                  201  201  201  201  201  201  201  201  201

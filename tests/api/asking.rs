@@ -66,7 +66,8 @@ impl Answer {
     }
 }
 
-/// What is true of every answer: it has an id, it is never our fault, and a "no" is a whole problem.
+/// What is true of every answer: it has an id, it is never our fault, and a "no" is a whole
+/// problem.
 fn check(answer: &Answer, what: &str) {
     let id = answer.header("x-request-id");
     assert!(id.is_some_and(|id| id.len() == 36), "{what}: no request id");

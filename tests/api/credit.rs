@@ -1,4 +1,5 @@
-//! A credit line under many hands: never a cent more than its limit, and never without its officers.
+//! A credit line under many hands: never a cent more than its limit, and never without its
+//! officers.
 
 use std::thread;
 

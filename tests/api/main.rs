@@ -1,7 +1,7 @@
 //! The real server, asked over HTTP as its callers ask it.
 //!
-//! Most tests share one server and keep apart by having organizations and a region of their own; those
-//! that move the clock, restart the server or count everything have a server to themselves.
+//! Most tests share one server and keep apart by having organizations and a region of their own;
+//! those that move the clock, restart the server or count everything have a server to themselves.
 
 mod asking;
 mod server;

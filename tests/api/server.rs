@@ -15,8 +15,8 @@ pub const PASSWORD: &str = "correct horse battery staple";
 /// Where every market's clock begins.
 pub const BEGIN: &str = "2027-01-01T00:00:00Z";
 
-/// Waits until the pipe from us closes, however we end, and then ends the server. `kill -9`, because the
-/// market must not mind.
+/// Waits until the pipe from us closes, however we end, and then ends the server. `kill -9`,
+/// because the market must not mind.
 const GUARD: &str = r#"
 "$1" serve --listen 127.0.0.1:0 --data-dir "$2" --clock simulated &
 server=$!

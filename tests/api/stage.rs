@@ -1,4 +1,5 @@
-//! A provider with capacity and a customer with credit, in a region of their own: where a test begins.
+//! A provider with capacity and a customer with credit, in a region of their own: where a test
+//! begins.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
