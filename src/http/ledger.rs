@@ -64,7 +64,7 @@ pub struct EntryView {
 
 /// One book's sums.
 #[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct BookView {
+pub struct BookSumsView {
     ledger: Book,
     unit: &'static str,
     /// How many accounts it has.
@@ -79,7 +79,7 @@ pub struct BookView {
 /// The proof that debits equal credits.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TrialBalanceView {
-    data: Vec<BookView>,
+    data: Vec<BookSumsView>,
 }
 
 /// Which accounts.
@@ -217,7 +217,7 @@ pub async fn trial_balance(_: Caller<grant::Audit>, _: Query<NoQuery>, door: Dat
 }
 
 /// Sums each book, in more bits than any account has.
-fn prove(all: &[AccountBalance]) -> Vec<BookView> {
+fn prove(all: &[AccountBalance]) -> Vec<BookSumsView> {
     let mut sums: BTreeMap<Book, (u64, i128, i128)> =
         Book::ALL.iter().map(|book| (*book, (0, 0, 0))).collect();
     for (key, Balance { debits, credits }) in all {
@@ -227,7 +227,7 @@ fn prove(all: &[AccountBalance]) -> Vec<BookView> {
         *sum_debits += i128::from(*debits);
         *sum_credits += i128::from(*credits);
     }
-    let view = |(book, (accounts, debits, credits)): (Book, (u64, i128, i128))| BookView {
+    let view = |(book, (accounts, debits, credits)): (Book, (u64, i128, i128))| BookSumsView {
         ledger: book,
         unit: unit(book),
         accounts,

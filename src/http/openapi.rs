@@ -114,14 +114,18 @@ fn complete(path: &str, operation: &mut Operation) {
         statuses.push((401, "Who are you?"));
         statuses.push((403, "Not yours to do"));
     }
-    if has(&ParameterIn::Path) || named("organization") || path.starts_with("/v1/test/") {
+    let has_body = operation.request_body.is_some();
+    let names_a_thing = has(&ParameterIn::Path) || named("organization") || has_body;
+    if names_a_thing || path.starts_with("/v1/test/") {
         statuses.push((404, "There is no such thing, or not for this caller"));
     }
-    let has_body = operation.request_body.is_some();
     if has_body {
         statuses.push((408, "The body came too slowly"));
         statuses.push((413, "The body is too large"));
         statuses.push((415, "The body must be JSON"));
+    }
+    let removes = operation.responses.responses.contains_key("204");
+    if has_body || removes {
         statuses.push((409, "The state of things does not allow it"));
     }
     if has_body || has(&ParameterIn::Path) || has(&ParameterIn::Query) {
