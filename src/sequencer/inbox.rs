@@ -52,6 +52,9 @@ struct State {
     /// No more commands, for good; what waits is still served.
     closed: bool,
     committer_free: bool,
+    /// The writer sleeps and nobody has rung since: a bell costs a call of the system, which under
+    /// load nearly every command would pay for nothing.
+    asleep: bool,
 }
 
 /// See the module. It has one sleeper at a time, the writer.
@@ -65,7 +68,8 @@ impl Inbox {
     /// An inbox that takes nothing in until it is opened.
     pub(super) fn new() -> Self {
         let waiting = VecDeque::new();
-        let state = State { waiting, lost: true, closed: false, committer_free: false };
+        let state =
+            State { waiting, lost: true, closed: false, committer_free: false, asleep: false };
         Self { state: Mutex::new(state), bell: Condvar::new() }
     }
 
@@ -75,17 +79,29 @@ impl Inbox {
 
     /// Changes the state and wakes the writer.
     fn ring(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.state());
-        self.bell.notify_one();
+        let mut state = self.state();
+        change(&mut state);
+        self.wake(state);
+    }
+
+    /// Wakes the writer, if it sleeps, with the state out of its way.
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        let asleep = std::mem::take(&mut state.asleep);
+        drop(state);
+        if asleep {
+            self.bell.notify_one();
+        }
     }
 
     fn sleep<'a>(
         &self,
-        state: MutexGuard<'a, State>,
+        mut state: MutexGuard<'a, State>,
         patience: Duration,
     ) -> (MutexGuard<'a, State>, bool) {
-        let (state, timeout) =
+        state.asleep = true;
+        let (mut state, timeout) =
             self.bell.wait_timeout(state, patience).expect("nobody panics while holding the inbox");
+        state.asleep = false;
         (state, timeout.timed_out())
     }
 
@@ -99,8 +115,7 @@ impl Inbox {
             return Err(Fault::Busy);
         }
         state.waiting.push_back(parcel);
-        drop(state);
-        self.bell.notify_one();
+        self.wake(state);
         Ok(())
     }
 
