@@ -393,8 +393,12 @@ impl Command {
     reason = "made once a command and moved, never kept in numbers"
 )]
 pub enum Answer {
-    /// The key was seen before with the same content; the first answer is in the store.
-    Known(Key),
+    /// The key was seen before with the same content; the first answer is in the store, under the
+    /// number of the command that it was given to.
+    Known {
+        key: Key,
+        seq: u64,
+    },
     /// Nothing to show.
     Done,
     /// Deadlines were met; `more` when others are still due.

@@ -137,8 +137,8 @@ impl Engine {
         assert!(at.seq > self.seq && at.at >= self.now, "stamps only grow");
         if let Some(key) = at.key {
             match self.memory.recall(key) {
-                Some(fingerprint) if fingerprint == key.fingerprint => {
-                    return Ok(Answer::Known(key));
+                Some(seen) if seen.fingerprint == key.fingerprint => {
+                    return Ok(Answer::Known { key, seq: seen.seq });
                 }
                 Some(_) => return Err(Refusal::KeyReused),
                 None => {}

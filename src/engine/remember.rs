@@ -20,20 +20,27 @@ pub struct Kept {
     pub expires_at: Micros,
 }
 
-/// Keys seen within their retention. A key costs some eighty bytes, whatever its length was.
+/// Keys seen within their retention. A key costs some hundred bytes, whatever its length was.
 #[derive(Debug, Default)]
 pub struct Memory {
-    /// Fingerprint by name.
-    seen: BTreeMap<u128, u128>,
+    /// By name.
+    seen: BTreeMap<u128, Seen>,
     /// In the order in which they will be forgotten, which is the order in which they came.
     queue: VecDeque<Waiting>,
 }
 
-/// A key's place in the queue. The fingerprint is not repeated here.
+/// What a key was used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) fingerprint: u128,
+    /// The command that was decided under it: where the store keeps its answer.
+    pub(super) seq: u64,
+}
+
+/// A key's place in the queue. What it was used for is not repeated here.
 #[derive(Debug, Clone, Copy)]
 struct Waiting {
     expires_at: Micros,
-    seq: u64,
     name: u128,
 }
 
@@ -50,14 +57,14 @@ impl Memory {
     /// The keys whose time has not run out at `now`, oldest first.
     pub(super) fn kept(&self, now: Micros) -> impl Iterator<Item = Kept> {
         self.queue.iter().filter(move |waiting| waiting.expires_at > now).map(|waiting| {
-            let &Waiting { expires_at, seq, name } = waiting;
-            let fingerprint = self.seen[&name];
+            let &Waiting { expires_at, name } = waiting;
+            let Seen { fingerprint, seq } = self.seen[&name];
             Kept { key: Key { name, fingerprint }, seq, expires_at }
         })
     }
 
-    /// The fingerprint under which this key was used before, if it was.
-    pub(super) fn recall(&self, key: Key) -> Option<u128> {
+    /// What this key was used for before, if it was.
+    pub(super) fn recall(&self, key: Key) -> Option<Seen> {
         self.seen.get(&key.name).copied()
     }
 
@@ -92,9 +99,9 @@ impl Memory {
             last.is_none_or(|last| last.expires_at <= expires_at),
             "keys come in order of time"
         );
-        let before = self.seen.insert(key.name, key.fingerprint);
+        let before = self.seen.insert(key.name, Seen { fingerprint: key.fingerprint, seq });
         assert!(before.is_none(), "a key is kept once");
-        self.queue.push_back(Waiting { expires_at, seq, name: key.name });
+        self.queue.push_back(Waiting { expires_at, name: key.name });
     }
 }
 
@@ -108,6 +115,10 @@ mod tests {
         Key { name, fingerprint: name + 1_000 }
     }
 
+    fn fingerprint(memory: &Memory, key: Key) -> Option<u128> {
+        memory.recall(key).map(|seen| seen.fingerprint)
+    }
+
     fn after(seconds: i64) -> Micros {
         Micros::new(0).plus_secs(seconds)
     }
@@ -115,22 +126,22 @@ mod tests {
     #[test]
     fn a_key_is_recalled_until_its_thirty_days_are_over() {
         let (mut memory, mut out) = (Memory::default(), Effects::default());
-        assert_eq!(memory.recall(key(7)), None);
+        assert_eq!(fingerprint(&memory, key(7)), None);
         memory.keep(key(7), 1, after(0), &mut out);
         assert_eq!(out.kept, [Kept { key: key(7), seq: 1, expires_at: after(30 * DAY) }]);
         for (now, recalled) in [(30 * DAY - 1, Some(1_007)), (30 * DAY, None)] {
             memory.forget(after(now));
-            assert_eq!(memory.recall(key(7)), recalled, "after {now} s");
+            assert_eq!(fingerprint(&memory, key(7)), recalled, "after {now} s");
         }
         memory.keep(key(7), 2, after(30 * DAY), &mut out);
-        assert_eq!(memory.recall(key(7)), Some(1_007));
+        assert_eq!(fingerprint(&memory, key(7)), Some(1_007));
     }
 
     #[test]
     fn the_first_fingerprint_is_the_one_that_counts() {
         let (mut memory, mut out) = (Memory::default(), Effects::default());
         memory.keep(key(7), 1, after(0), &mut out);
-        assert_eq!(memory.recall(Key { name: 7, fingerprint: 1 }), Some(1_007));
+        assert_eq!(fingerprint(&memory, Key { name: 7, fingerprint: 1 }), Some(1_007));
     }
 
     #[test]
@@ -141,10 +152,10 @@ mod tests {
             memory.keep(key(name), 1, after(0), &mut out);
         }
         memory.forget(after(31 * DAY));
-        assert_eq!(memory.recall(key(most - 1)), None);
-        assert_eq!(memory.recall(key(most)), Some(most + 1_000));
+        assert_eq!(fingerprint(&memory, key(most - 1)), None);
+        assert_eq!(fingerprint(&memory, key(most)), Some(most + 1_000));
         memory.forget(after(31 * DAY));
-        assert_eq!(memory.recall(key(most)), None);
+        assert_eq!(fingerprint(&memory, key(most)), None);
         assert!(memory.seen.is_empty() && memory.queue.is_empty());
     }
 
@@ -158,7 +169,7 @@ mod tests {
         assert_eq!(kept, out.kept, "oldest first");
         let rebuilt = Memory::from_kept(kept.clone());
         assert_eq!(rebuilt.kept(after(0)).collect::<Vec<_>>(), kept);
-        assert_eq!(rebuilt.recall(key(3)), Some(1_003));
+        assert_eq!(fingerprint(&rebuilt, key(3)), Some(1_003));
         let left: Vec<Kept> = memory.kept(after(30 * DAY)).collect();
         assert_eq!(left, kept[1..], "what has run out is not kept, forgotten or not");
     }

@@ -119,8 +119,8 @@ impl Door {
     ) -> Result<Written, Problem> {
         let request = who.request();
         let done = self.submit(who, key, command).await?;
-        if let Ok(Answer::Known(key)) = done.outcome {
-            return self.again(key).await;
+        if let Ok(Answer::Known { key, seq }) = done.outcome {
+            return self.again(key, seq).await;
         }
         Ok(done.written.unwrap_or_else(|| scribe(&done.outcome, request, done.at)))
     }
@@ -181,14 +181,18 @@ impl Door {
     }
 
     /// The first answer under a key, byte for byte.
-    async fn again(&self, key: Key) -> Result<Written, Problem> {
-        let kept = self.read(move |reader| reader.kept(key)).await?;
-        // The engine remembers a key a little longer than the store does; then it is as if in
-        // doubt.
-        let KeptAnswer { key: _, status, mut headers, body } =
-            kept.ok_or_else(|| Problem::from(sequencer::Fault::InDoubt))?;
+    async fn again(&self, key: Key, seq: u64) -> Result<Written, Problem> {
+        let KeptAnswer { key: _, status, mut headers, body } = self.kept(key, seq).await?;
         headers.push_str("idempotent-replayed: true\n");
         Ok(Written { status, headers, body })
+    }
+
+    /// What is kept under a key that was used by command `seq`.
+    async fn kept(&self, key: Key, seq: u64) -> Result<KeptAnswer, Problem> {
+        let kept = self.read(move |reader| reader.kept(seq)).await?;
+        // The engine remembers a key a little longer than the store does; then it is as if in
+        // doubt.
+        kept.filter(|kept| kept.key == key).ok_or_else(|| Problem::from(sequencer::Fault::InDoubt))
     }
 
     /// Reads from the store, off the worker's own thread.

@@ -486,9 +486,8 @@ async fn one_of_batch(
 ) -> Result<(u16, Vec<u8>, bool), Problem> {
     let order: OrderBody = read_value(&format!("/orders/{place}/order"), order)?;
     let done = door.submit(who, Some(key), order.into_command(false)?).await?;
-    if let Ok(Answer::Known(key)) = done.outcome {
-        let kept = door.read(move |reader| reader.kept(key)).await?;
-        let kept = kept.ok_or_else(|| Problem::from(crate::sequencer::Fault::InDoubt))?;
+    if let Ok(Answer::Known { key, seq }) = done.outcome {
+        let kept = door.kept(key, seq).await?;
         return Ok((kept.status, kept.body, true));
     }
     let written = done.written.unwrap_or_else(|| scribe(&done.outcome, who.request(), done.at));

@@ -112,7 +112,7 @@ fn page<V: Serialize>(view: &V, is_new: bool, location: String, version: Option<
 /// An answer of 200 or 201: what was born at this very instant, and has not changed since, is new.
 fn written(answer: &Answer, at: Micros) -> Written {
     match answer {
-        Answer::Done | Answer::Known(_) | Answer::Ticked { .. } => {
+        Answer::Done | Answer::Known { .. } | Answer::Ticked { .. } => {
             Written { status: 204, headers: String::new(), body: Vec::new() }
         }
         Answer::SignedIn { organization, .. } | Answer::Organization(organization) => {
@@ -190,7 +190,7 @@ fn trading(answer: &Answer, at: Micros) -> Written {
         }
         // `written` has taken these.
         Answer::Done
-        | Answer::Known(_)
+        | Answer::Known { .. }
         | Answer::Ticked { .. }
         | Answer::SignedIn { .. }
         | Answer::Organization(_)

@@ -221,7 +221,7 @@ async fn a_retry_after_a_commit_nobody_heard_of_gets_the_first_answer() {
 
     let key = Key { name: 1, fingerprint: 1 };
     let again = desk.submit(keyed(sign_up(7), 1, 1)).await.expect("an answer");
-    assert_eq!(again.outcome, Ok(Answer::Known(key)));
+    assert!(matches!(again.outcome, Ok(Answer::Known { key: known, .. }) if known == key));
     assert_eq!(again.written, None, "the first answer is on disk");
     assert_eq!(disk.answer(key).expect("kept").status, 201);
     let other = desk.submit(keyed(sign_up(8), 1, 2)).await.expect("an answer");

@@ -117,13 +117,12 @@ fn what_is_written_beside_is_read_back(place: &Place) {
         assert_eq!(page.has_more, *last > 4);
     }
     for kept in &market.kept {
-        let answer = reader.kept(kept.key).unwrap().expect("it was kept");
+        let answer = reader.kept(kept.seq).unwrap().expect("it was kept");
         assert_eq!((answer.key, answer.status), (kept.key, 201));
         assert_eq!(answer.headers, "location: /v1/orders/x\netag: \"1\"\n");
         assert_eq!(answer.body, [0, 0xff, b'{', b'}']);
     }
-    let strange = headroom::engine::Key { name: 3, fingerprint: 4 };
-    assert_eq!(reader.kept(strange).unwrap(), None);
+    assert_eq!(reader.kept(1 << 62).unwrap(), None);
     let entries = reader.entries(None, None, &all()).unwrap().data;
     assert_eq!(entries, newest(&market.entries, |_| true));
     let contract = market.contracts[2].id;
@@ -196,20 +195,20 @@ fn answers_are_forgotten_when_their_time_is_over(place: &Place) {
     let mut market = Market::open(9);
     assert!(market.fill());
     let first = market.batch();
-    let key = first.answers.last().unwrap().key;
+    let old = first.effects.kept.last().unwrap().seq;
     writer.commit(&first).unwrap();
     market.wait(60 * 24 * 31);
     for _ in 2..=63 {
         market.stir();
         writer.commit(&market.batch()).unwrap();
     }
-    assert!(reader.kept(key).unwrap().is_some(), "its turn comes with the 64th commit");
+    assert!(reader.kept(old).unwrap().is_some(), "its turn comes with the 64th commit");
     // Filled or refused, its answer is kept.
     market.fill();
     let last = market.batch();
-    let fresh = last.answers.last().unwrap().key;
+    let fresh = last.effects.kept.last().unwrap().seq;
     writer.commit(&last).unwrap();
-    assert_eq!(reader.kept(key).unwrap(), None);
+    assert_eq!(reader.kept(old).unwrap(), None);
     assert!(reader.kept(fresh).unwrap().is_some());
     market.assert_rebuilt(writer.load().unwrap());
 }

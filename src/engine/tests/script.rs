@@ -475,7 +475,7 @@ impl Stage {
         let key = Key { name: id.uuid().as_u128(), fingerprint: 1 };
         let actor = self.actor(customer);
         match self.apply_keyed(actor, Command::PlaceOrder(place), Some(key)) {
-            Ok(Answer::Known(_)) => format!("known {}", self.show_order(name)),
+            Ok(Answer::Known { .. }) => format!("known {}", self.show_order(name)),
             other => self.spell(other),
         }
     }

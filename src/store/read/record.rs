@@ -1,10 +1,8 @@
 //! Events, kept answers and the audit trail.
 
 use diesel::prelude::*;
-use uuid::Uuid;
 
 use super::{AuditRow as Audited, Page, Reader, Slice, one_more, slice};
-use crate::engine::Key;
 use crate::engine::event::Event;
 use crate::model::id::OrgId;
 use crate::store::link::on;
@@ -28,15 +26,14 @@ impl Reader {
         slice(rows, limit, entities)
     }
 
-    /// The first answer under a key. What it was given for is in the answer's own
-    /// `key.fingerprint`.
+    /// The answer to a command that was handed in under a key: the first one under it. The key and
+    /// what it was used for are in the answer's own `key`.
     ///
     /// # Errors
     /// When the database cannot be reached or read.
-    pub fn kept(&self, key: Key) -> Result<Option<KeptAnswer>, Fault> {
-        let name = uid(Uuid::from_u128(key.name));
-        let row: Option<KeptRow> = self
-            .read(|db| Ok(on!(db, get_results, kept::table.filter(kept::name.eq(name)))?.pop()))?;
+    pub fn kept(&self, seq: u64) -> Result<Option<KeptAnswer>, Fault> {
+        let row: Option<KeptRow> =
+            self.read(|db| Ok(on!(db, get_results, kept::table.find(number(seq)))?.pop()))?;
         maybe(row, KeptAnswer::try_from)
     }
 

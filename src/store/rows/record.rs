@@ -37,8 +37,8 @@ row! {
 }
 
 row! {
-    /// Never changes. `name` is unique; `seq` is the key because it grows, so that the oldest are
-    /// found first and new ones are written side by side.
+    /// Never changes. `seq` is the key because it grows, so that the oldest are found first and new
+    /// ones are written side by side; the engine knows it of every key that it remembers.
     KeptRow in kept
     key { seq: Number, }
     fixed {
