@@ -199,8 +199,7 @@ pub async fn entries(
 ) -> Reply {
     let EntriesQuery { limit, cursor, contract_id, credit_line_id } = query.0;
     let page = page::page("entry", limit, cursor.as_deref())?;
-    let owner = credit_line_id.map(LineId::uuid);
-    let slice = door.read(move |reader| reader.entries(contract_id, owner, &page)).await?;
+    let slice = door.read(move |reader| reader.entries(contract_id, credit_line_id, &page)).await?;
     Ok(shown(&page::list("entry", slice, |one| one.no, |one| EntryView::from(&one))))
 }
 

@@ -370,7 +370,6 @@ pub async fn history(
 ) -> Reply {
     let page = page::page("history", query.limit, query.cursor.as_deref())?;
     let (line, _) = find(&who, id.0, &door).await?;
-    let owner = Some(line.id.uuid());
-    let slice = door.read(move |reader| reader.entries(None, owner, &page)).await?;
+    let slice = door.read(move |reader| reader.entries(None, Some(line.id), &page)).await?;
     Ok(shown(&page::list("history", slice, |one| one.no, |one: Entry| EntryView::from(&one))))
 }

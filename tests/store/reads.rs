@@ -9,6 +9,7 @@ use headroom::engine::ledger::Account::{ExpAvailable, ExpHeld, ExpLimit};
 use headroom::engine::ledger::Book;
 use headroom::engine::listing::{Listing, ListingState};
 use headroom::engine::order::OrderState;
+use headroom::model::id::LineId;
 use headroom::store::read::{ContractFilter, ListingFilter, OrderFilter, Page};
 use headroom::store::{Durable, Reader};
 
@@ -130,11 +131,12 @@ fn what_is_written_beside_is_read_back(place: &Place) {
         reader.entries(Some(contract), None, &all()).unwrap().data,
         newest(&market.entries, |it| it.contract == Some(contract))
     );
-    let owner = market.entries[1].credit.owner;
-    assert_eq!(
-        reader.entries(None, Some(owner), &all()).unwrap().data,
-        newest(&market.entries, |it| it.credit.owner == owner || it.debit.owner == owner)
-    );
+    let line = LineId::new(market.entries[1].debit.owner);
+    let of_line = newest(&market.entries, |it| {
+        it.debit.owner == line.uuid() && it.debit.account.book() == Book::Exp
+    });
+    assert!(of_line.len() > 2);
+    assert_eq!(reader.entries(None, Some(line), &all()).unwrap().data, of_line);
     for book in Book::ALL {
         let theirs = market.accounts.iter().filter(|(key, _)| key.account.book() == *book);
         assert_eq!(reader.accounts(Some(*book)).unwrap(), theirs.copied().collect::<Vec<_>>());

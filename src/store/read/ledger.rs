@@ -1,15 +1,14 @@
 //! Accounts and entries of the books.
 
-use std::cmp::Reverse;
-
+use diesel::dsl::sql;
 use diesel::prelude::*;
-use uuid::Uuid;
+use diesel::sql_types::Bool;
 
 use super::{AccountBalance, Page, Reader, Slice, one_more, slice};
 use crate::engine::ledger::{Account, Book, Entry};
-use crate::model::id::ContractId;
+use crate::model::id::{ContractId, LineId};
 use crate::store::Fault;
-use crate::store::link::{Db, on};
+use crate::store::link::on;
 use crate::store::rows::ledger::{AccountRow, EntryRow, accounts, entries};
 use crate::store::rows::{entities, number, uid};
 
@@ -29,65 +28,41 @@ impl Reader {
     }
 
     /// Ledger entries, newest first; the cursor is the entry's number. Filter: the contract, and
-    /// the owner of either account.
+    /// the credit line in whose book they are.
     ///
     /// # Errors
     /// When the database cannot be reached or read.
     pub fn entries(
         &self,
         contract: Option<ContractId>,
-        owner: Option<Uuid>,
+        line: Option<LineId>,
         page: &Page<u64>,
     ) -> Result<Slice<Entry>, Fault> {
-        let rows = self.read(|db| match owner {
-            None => entries_where(db, contract, Side::Any, page),
-            // Each side has its index; asked at once, neither would serve.
-            Some(owner) => {
-                let debits = entries_where(db, contract, Side::Debit(owner), page)?;
-                let credits = entries_where(db, contract, Side::CreditOnly(owner), page)?;
-                let mut both = debits;
-                both.extend(credits);
-                both.sort_by_key(|row| Reverse(row.no));
-                Ok(both)
-            }
+        let rows: Vec<EntryRow> = self.read(|db| {
+            on!(db, load, {
+                let mut query = entries::table
+                    .order(entries::no.desc())
+                    .limit(one_more(page.limit))
+                    .into_boxed::<Backend>();
+                if let Some(after) = page.after {
+                    query = query.filter(entries::no.lt(number(after)));
+                }
+                if let Some(contract) = contract {
+                    query = query.filter(entries::contract.eq(uid(contract.uuid())));
+                }
+                // Both accounts of such an entry are the line's.
+                if let Some(line) = line {
+                    query = query
+                        .filter(sql::<Bool>(OF_A_LINE))
+                        .filter(entries::debit_owner.eq(uid(line.uuid())));
+                }
+                query
+            })
         })?;
         slice(rows, page.limit, entities)
     }
 }
 
-/// Whose entries.
-#[derive(Clone, Copy)]
-enum Side {
-    Any,
-    /// The account debited is this owner's. In most books both are, and this is all of them.
-    Debit(Uuid),
-    /// The account credited is this owner's, and the one debited is not.
-    CreditOnly(Uuid),
-}
-
-fn entries_where(
-    db: &mut Db,
-    contract: Option<ContractId>,
-    side: Side,
-    page: &Page<u64>,
-) -> Result<Vec<EntryRow>, Fault> {
-    on!(db, load, {
-        let mut query = entries::table
-            .order(entries::no.desc())
-            .limit(one_more(page.limit))
-            .into_boxed::<Backend>();
-        if let Some(after) = page.after {
-            query = query.filter(entries::no.lt(number(after)));
-        }
-        if let Some(contract) = contract {
-            query = query.filter(entries::contract.eq(uid(contract.uuid())));
-        }
-        match side {
-            Side::Any => query,
-            Side::Debit(owner) => query.filter(entries::debit_owner.eq(uid(owner))),
-            Side::CreditOnly(owner) => query
-                .filter(entries::credit_owner.eq(uid(owner)))
-                .filter(entries::credit_owner.ne(entries::debit_owner)),
-        }
-    })
-}
+/// What is in the book of some line, spelled as the condition of its partial index, word for word.
+const OF_A_LINE: &str = "debit_account IN ('exp_available', 'exp_defaulted', 'exp_drawn', \
+                         'exp_held', 'exp_limit')";

@@ -1,11 +1,13 @@
 //! Quotes, orders, contracts and trades, by id and as lists.
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 use super::capacity::versions;
-use super::{ContractFilter, OrderFilter, Page, Reader, Slice, Trade, page, slice};
+use super::{ContractFilter, OrderFilter, Page, Reader, Slice, Trade, one_more, page, slice};
 use crate::engine::contract::{Contract, ContractState};
-use crate::engine::order::Order;
+use crate::engine::order::{Order, OrderState};
 use crate::engine::quote::Quote;
 use crate::model::id::{ContractId, OrderId, OrgId, ProgramId, QuoteId};
 use crate::model::{Micros, Money, RegionCode, SkuCode};
@@ -56,16 +58,13 @@ impl Reader {
         filter: &OrderFilter,
         page: &Page<OrderId>,
     ) -> Result<Slice<Order>, Fault> {
-        let OrderFilter { org, state, client_order_id } = filter;
-        let rows: Vec<OrderRow> = self.read(|db| {
-            page!(
-                db,
-                orders,
-                page,
-                org.map(|org| orders::org.eq(uid(org.uuid()))),
-                state.map(|state| orders::state.eq(state.as_str())),
-                client_order_id.as_ref().map(|id| orders::client_order_id.eq(id))
-            )
+        let rows = self.read(|db| match filter.org {
+            None => all_orders(db, filter, page),
+            // Those that are filled, by the index of their contracts, and the rest by their own.
+            Some(org) => {
+                let filled = filled_orders(db, org, filter, page)?;
+                Ok(newest_of_both(filled, unfilled_orders(db, org, filter, page)?, |row| row.id))
+            }
         })?;
         slice(rows, page.limit, entities)
     }
@@ -97,7 +96,7 @@ impl Reader {
                 Some(party) => {
                     let bought = contracts_where(db, filter, page, Side::Customer(party))?;
                     let sold = contracts_where(db, filter, page, Side::Provider(party))?;
-                    newest_of_both(bought, sold)
+                    newest_of_both(bought, sold, |row| row.id)
                 }
             };
             slice(rows, page.limit, |rows| whole(db, rows))
@@ -125,6 +124,73 @@ impl Reader {
         })?;
         slice(rows, page.limit, |rows| rows.into_iter().map(trade).collect())
     }
+}
+
+/// Everybody's.
+fn all_orders(
+    db: &mut Db,
+    filter: &OrderFilter,
+    page: &Page<OrderId>,
+) -> Result<Vec<OrderRow>, Fault> {
+    let OrderFilter { org: _, state, client_order_id } = filter;
+    page!(
+        db,
+        orders,
+        page,
+        state.map(|state| orders::state.eq(state.as_str())),
+        client_order_id.as_ref().map(|id| orders::client_order_id.eq(id))
+    )
+}
+
+/// The condition of a partial index, word for word.
+const UNFILLED: &str = "state <> 'filled'";
+
+fn unfilled_orders(
+    db: &mut Db,
+    org: OrgId,
+    filter: &OrderFilter,
+    page: &Page<OrderId>,
+) -> Result<Vec<OrderRow>, Fault> {
+    let OrderFilter { org: _, state, client_order_id } = filter;
+    page!(
+        db,
+        orders,
+        page,
+        Some(sql::<Bool>(UNFILLED)),
+        Some(orders::org.eq(uid(org.uuid()))),
+        state.map(|state| orders::state.eq(state.as_str())),
+        client_order_id.as_ref().map(|id| orders::client_order_id.eq(id))
+    )
+}
+
+/// An order's contract wears its id and is its customer's.
+fn filled_orders(
+    db: &mut Db,
+    org: OrgId,
+    filter: &OrderFilter,
+    page: &Page<OrderId>,
+) -> Result<Vec<OrderRow>, Fault> {
+    let OrderFilter { org: _, state, client_order_id } = filter;
+    if state.is_some_and(|state| state != OrderState::Filled) {
+        return Ok(Vec::new());
+    }
+    on!(db, load, {
+        let mut query = contracts::table
+            .inner_join(orders::table.on(orders::id.eq(contracts::id)))
+            .filter(contracts::customer.eq(uid(org.uuid())))
+            .filter(orders::state.eq(OrderState::Filled.as_str()))
+            .order(contracts::id.desc())
+            .limit(one_more(page.limit))
+            .select(orders::all_columns)
+            .into_boxed::<Backend>();
+        if let Some(after) = page.after {
+            query = query.filter(contracts::id.lt(uid(after.uuid())));
+        }
+        if let Some(id) = client_order_id {
+            query = query.filter(orders::client_order_id.eq(id));
+        }
+        query
+    })
 }
 
 /// Whose contracts.
@@ -158,12 +224,12 @@ fn contracts_where(
     )
 }
 
-/// Merges two lists that run newest first; one who trades with itself is in both.
-fn newest_of_both(bought: Vec<ContractRow>, sold: Vec<ContractRow>) -> Vec<ContractRow> {
-    let mut both = bought;
-    both.extend(sold);
-    both.sort_by_key(|row| std::cmp::Reverse(row.id));
-    both.dedup_by_key(|row| row.id);
+/// Merges two lists that run newest first; a contract of one who trades with itself is in both.
+fn newest_of_both<R>(one: Vec<R>, other: Vec<R>, id: impl Fn(&R) -> Uid) -> Vec<R> {
+    let mut both = one;
+    both.extend(other);
+    both.sort_by_key(|row| std::cmp::Reverse(id(row)));
+    both.dedup_by_key(|row| id(row));
     both
 }
 
