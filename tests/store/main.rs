@@ -55,7 +55,9 @@ impl Place {
             Place::Sqlite(folder) => {
                 let path = folder.path().join("market.db");
                 let mut link = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-                link.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
+                // Whoever tampers with a file does not keep its references.
+                link.batch_execute("PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = OFF")
+                    .unwrap();
                 link.batch_execute(sql).map_err(|error| error.to_string())
             }
             Place::Postgres(url) => cluster::try_execute(url, sql).map(drop),

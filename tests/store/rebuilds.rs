@@ -51,6 +51,14 @@ fn the_audit_finds_what_was_tampered_with(place: &Place) {
         ("UPDATE contracts SET accrued = value, state = 'active'", "holds"),
         ("UPDATE contracts SET state = 'cancelled'", "holds"),
         ("UPDATE orders SET contract = NULL WHERE state = 'filled'", "has no contract"),
+        ("UPDATE audit SET commit_no = 77 WHERE seq = 3", "audit are of commits"),
+        ("UPDATE orders SET org = id", "orders are of organizations"),
+        ("UPDATE contracts SET order_id = pool", "contracts are of orders"),
+        ("UPDATE contracts SET line = pool", "contracts are of credit_lines"),
+        ("UPDATE contracts SET pool = line", "contracts are of pools"),
+        ("DELETE FROM contracts", "allocations are of contracts"),
+        ("UPDATE allocations SET listing = contract", "allocations are of listings"),
+        ("UPDATE events SET org = id", "events are of event_heads"),
     ];
     for (tamper, told) in tampers {
         let place = place.another();

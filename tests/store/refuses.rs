@@ -12,6 +12,7 @@ twin! {
     a_deposed_writer_writes_nothing
     a_thing_is_born_once
     a_thing_that_changes_is_there
+    what_a_reservation_refers_to_is_there
     half_a_batch_is_nothing
     after_a_fault_nothing_is_written_until_all_is_loaded
     a_newer_schema_is_not_touched
@@ -62,6 +63,37 @@ fn a_thing_that_changes_is_there(place: &Place) {
     assert!(matches!(fault, Fault::Corrupt(_)), "{fault}");
     let loaded = writer.load().unwrap();
     assert_eq!((loaded.number, loaded.snapshot.organizations.len()), (1, 3));
+}
+
+/// A copy of a row that names a parent which is nowhere; with its parents it is welcome.
+fn what_a_reservation_refers_to_is_there(place: &Place) {
+    let (mut writer, _reader) = place.open();
+    let mut market = Market::open(1);
+    while !market.fill() {}
+    writer.commit(&market.batch()).unwrap();
+    let (nowhere, fresh) = (place.id_literal(7), place.id_literal(8));
+    let on = if matches!(place, Place::Sqlite(_)) { "PRAGMA foreign_keys = ON;" } else { "" };
+    let fresh = format!("id = {fresh}");
+    let rows: [(&str, &str, &[&str]); 5] = [
+        ("audit", "seq = seq + 7777", &["commit_no"]),
+        ("orders", &fresh, &["org"]),
+        ("contracts", &fresh, &["order_id", "line", "pool"]),
+        ("allocations", "place = place + 7777", &["contract", "listing"]),
+        ("events", "no = no + 7777", &["org"]),
+    ];
+    for (table, key, references) in rows {
+        let copy = |change: &str| {
+            place.try_execute(&format!(
+                "{on} CREATE TEMP TABLE copy AS SELECT * FROM {table} LIMIT 1;
+                 UPDATE copy SET {key} {change}; INSERT INTO {table} SELECT * FROM copy;"
+            ))
+        };
+        for reference in references {
+            let orphan = if *reference == "commit_no" { "7777" } else { &nowhere };
+            assert!(copy(&format!(", {reference} = {orphan}")).is_err(), "{table}.{reference}");
+        }
+        assert_eq!(copy(""), Ok(()), "{table}");
+    }
 }
 
 fn half_a_batch_is_nothing(place: &Place) {
