@@ -3,6 +3,7 @@
 //! Knows quantities over time and who offers them. Knows no customer, no credit and no contract.
 
 mod factory;
+mod outline;
 mod pool;
 mod yard;
 
@@ -19,9 +20,10 @@ use crate::model::id::{ContractId, FactoryId, OrgId, PoolId};
 use crate::model::{Gpus, Micros, Minute, RegionCode, Schedule, SkuCode, Window};
 use crate::words;
 
+pub(super) use outline::{GRAIN, Rates};
 pub(super) use pool::on_lot;
 pub use yard::{Capacity, PoolDigest};
-pub(super) use yard::{Offer, Yard};
+pub(super) use yard::{Lane, Offer, Yard};
 
 words! {
     /// A factory's life. `planned -> building -> energized -> retired`, steps may be skipped
@@ -125,13 +127,13 @@ impl Engine {
         let yard = &mut self.capacity.yards[index];
         let mut amount = 0;
         let mut turned = Vec::new();
+        yard.occupy(draws);
         for draw in draws {
             let taken = gpu_minutes(draw.gpus, draw.window);
             amount += taken;
-            yard.room.add(draw.window, -i64::from(draw.gpus));
             let place = yard.offer_at(draw.listing, draw.price).expect("a block draws from offers");
+            yard.free_changes(place, draw.window, -i64::from(draw.gpus));
             let offer = &mut yard.offers[place];
-            offer.free.add(draw.window, -i64::from(draw.gpus));
             offer.free.trim(at.now());
             offer.listing.taken += taken;
             if offer.listing.state == ListingState::Live && offer.is_sold_out(at.now()) {
@@ -177,8 +179,8 @@ impl Engine {
                 left += given;
                 continue;
             };
+            yard.free_changes(place, draw.window, i64::from(draw.gpus));
             let offer = &mut yard.offers[place];
-            offer.free.add(draw.window, i64::from(draw.gpus));
             offer.listing.taken -= given;
             if offer.listing.state == ListingState::SoldOut && !offer.is_sold_out(at.now()) {
                 offer.listing.turn(ListingState::Live);

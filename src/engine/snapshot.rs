@@ -132,6 +132,7 @@ impl Engine {
             engine.capacity.retake(contract.pool, &contract.allocations);
             engine.contracts.live.insert(contract.id, contract);
         }
+        engine.capacity.outline_all();
         for order in orders {
             engine.book.add(order);
         }

@@ -1,9 +1,8 @@
-//! Which listings an order may draw from, and the best block among all pools.
-//!
-//! Pools are looked at in the order of their cheapest live listing. What a pool could cost at best
-//! is known before it is looked into, so the search ends as soon as the next pool cannot be better.
+//! Which listings an order may draw from, and the best block of one pool.
 
 use super::cover::{self, Cover, Starts};
+use super::lane::Slate;
+use super::single::{self, Gaps};
 use super::{Block, Buyer, Wanted};
 use crate::engine::capacity::{Capacity, Offer, Yard};
 use crate::engine::catalogue::Sku;
@@ -47,12 +46,12 @@ pub(super) struct Found<'a> {
     pub(super) start: Minute,
     pub(super) worth: Worth,
     /// When its first draw was published.
-    first_seq: u64,
+    pub(super) first_seq: u64,
 }
 
 impl Found<'_> {
     /// Larger, then cheaper, then earlier, then published first.
-    fn beats(&self, other: &Found<'_>) -> bool {
+    pub(super) fn beats(&self, other: &Found<'_>) -> bool {
         let rank = |found: &Found<'_>| (found.worth, found.start, found.first_seq);
         self.size > other.size || (self.size == other.size && rank(self) < rank(other))
     }
@@ -90,48 +89,13 @@ impl<'a> Search<'a> {
     /// The best block of all pools.
     pub(super) fn best(&self) -> Option<Found<'a>> {
         let mut best: Option<Found<'a>> = None;
+        let mut slate = Slate::default();
         for (place, code) in self.skus.iter().enumerate() {
             if !self.skus[..place].contains(code) {
-                self.best_of_sku(code, &mut best);
+                self.best_of_sku(code, &mut best, &mut slate);
             }
         }
         best
-    }
-
-    fn best_of_sku(&self, code: &SkuCode, best: &mut Option<Found<'a>>) {
-        let Some(lane) = self.capacity.by_price.get(code) else { return };
-        let Some(&(_, _, any)) = lane.first() else { return };
-        let sku = &self.capacity.yards[any].sku;
-        let (Some(starts), Some(sizes)) = (self.starts(sku), self.sizes(sku)) else { return };
-        let mut looked = 0;
-        for &(price, seq, index) in lane {
-            if self.limit.is_some_and(|limit| price > limit) {
-                break;
-            }
-            let least = best.map_or(sizes.least, |best| up_to_lot(best.size, sku).max(sizes.least));
-            if let Some(best) = best.filter(|best| best.size >= sizes.most) {
-                let bound = price.worth(best.size, self.minutes);
-                let later = best.start <= starts.earliest && seq > best.first_seq;
-                if best.size > sizes.most || bound > best.worth || (bound == best.worth && later) {
-                    break;
-                }
-            }
-            let yard = &self.capacity.yards[index];
-            if least > sizes.most || !self.accepts_region(&yard.pool.region) {
-                continue;
-            }
-            if looked == self.pools_max {
-                break;
-            }
-            looked += 1;
-            let sizes = Sizes { least, ..sizes };
-            let Some((size, start, worth)) = self.largest(yard, sizes, starts) else { continue };
-            let first_seq = self.first_seq(yard, size, start);
-            let found = Found { yard, size, start, worth, first_seq };
-            if best.is_none_or(|best| found.beats(&best)) {
-                *best = Some(found);
-            }
-        }
     }
 
     /// The starts to consider for a SKU; `None` when there are none or the duration is not in
@@ -244,7 +208,7 @@ impl<'a> Search<'a> {
     /// The cheapest block of the largest size in one pool. Between two sizes at which some
     /// listing's limits let it in or out, a smaller block is never dearer a GPU, so each such range
     /// is halved.
-    fn largest(
+    pub(super) fn largest(
         &self,
         yard: &'a Yard,
         sizes: Sizes,
@@ -320,6 +284,32 @@ impl<'a> Search<'a> {
         self.fit_stacked(yard, size, starts)
     }
 
+    /// The block of `size` that starts at `start` in one pool, if it costs at most `most`.
+    pub(super) fn priced(
+        &self,
+        yard: &'a Yard,
+        size: Gpus,
+        start: Minute,
+        most: Worth,
+        gaps: &mut Gaps,
+    ) -> Option<Found<'a>> {
+        let window = Window::lasting(start, self.minutes)?;
+        if yard.may_be_short(window) && yard.room.min_over(window) < i64::from(size) {
+            return None;
+        }
+        let sizes = Sizes { least: size, most: size };
+        let may_have = |place: usize| {
+            yard.outline.as_ref().is_none_or(|outline| outline.may_have(place, window))
+        };
+        let offers = yard.offers.iter().enumerate();
+        let offers = offers.filter(|(place, _)| may_have(*place)).map(|(_, offer)| offer);
+        let offers = offers.filter(|offer| {
+            self.hurdle(&offer.listing, sizes).is_none() && self.opens(&offer.listing) <= start
+        });
+        let priced = single::price(offers, size, window, most, gaps)?;
+        Some(Found { yard, size, start, worth: priced.worth, first_seq: priced.first_seq })
+    }
+
     /// The earliest start at which one listing fills the block alone.
     fn fit_alone(&self, yard: &Yard, offer: &Offer, size: Gpus, starts: Starts) -> Option<Minute> {
         let Starts { latest, minutes, slot_minutes, .. } = starts;
@@ -388,7 +378,7 @@ impl<'a> Search<'a> {
     }
 
     /// When the first draw of a block was published.
-    fn first_seq(&self, yard: &'a Yard, size: Gpus, start: Minute) -> u64 {
+    pub(super) fn first_seq(&self, yard: &'a Yard, size: Gpus, start: Minute) -> u64 {
         let mut offers = self.eligible_at(yard, size, start);
         let first = offers.find(|offer| offer.free.at(start) > 0);
         first.expect("a block that fits draws from its start on").listing.published_seq
@@ -414,6 +404,6 @@ impl<'a> Search<'a> {
 }
 
 /// The next multiple of the lot.
-fn up_to_lot(gpus: Gpus, sku: &Sku) -> Gpus {
+pub(super) fn up_to_lot(gpus: Gpus, sku: &Sku) -> Gpus {
     gpus.next_multiple_of(sku.gpus_per_node)
 }

@@ -1,0 +1,74 @@
+//! What a block costs that starts at one instant: listings stack until nothing is missing.
+
+use crate::engine::capacity::Offer;
+use crate::model::{Gpus, Minute, Window, Worth};
+
+/// A stretch in which GPUs are missing.
+#[derive(Debug, Clone, Copy)]
+struct Gap {
+    start: Minute,
+    end: Minute,
+    need: i64,
+}
+
+/// Gaps before and after an offer: kept from one block to the next, so that none is allocated anew.
+#[derive(Debug, Default)]
+pub(super) struct Gaps {
+    now: Vec<Gap>,
+    next: Vec<Gap>,
+}
+
+/// What a block is worth, and when its first draw was published.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Priced {
+    pub(super) worth: Worth,
+    pub(super) first_seq: u64,
+}
+
+/// Stacks `offers`, which come cheapest first. `None` when something stays missing, or as soon as it
+/// is known that the block costs more than `most`.
+#[expect(single_use_lifetimes, reason = "an `impl` argument cannot leave it unnamed")]
+pub(super) fn price<'a>(
+    offers: impl Iterator<Item = &'a Offer>,
+    size: Gpus,
+    window: Window,
+    most: Worth,
+    gaps: &mut Gaps,
+) -> Option<Priced> {
+    let Gaps { now, next } = gaps;
+    now.clear();
+    now.push(Gap { start: window.start(), end: window.end(), need: i64::from(size) });
+    let mut missing = i64::from(size) * window.minutes();
+    let mut worth = Worth::ZERO;
+    let mut first_seq = None;
+    for offer in offers {
+        let price = offer.listing.price;
+        // What is still missing costs at least as much as here.
+        if worth.plus(price.worth(1, missing)) > most {
+            return None;
+        }
+        next.clear();
+        let before = missing;
+        for gap in now.iter() {
+            let stretch = Window::new(gap.start, gap.end).expect("a gap lasts");
+            for free in offer.free.within(stretch) {
+                let taken = free.count.clamp(0, gap.need);
+                missing -= taken * free.window.minutes();
+                if taken > 0 && free.window.start() == window.start() && first_seq.is_none() {
+                    first_seq = Some(offer.listing.published_seq);
+                }
+                if taken < gap.need {
+                    let (start, end) = (free.window.start(), free.window.end());
+                    next.push(Gap { start, end, need: gap.need - taken });
+                }
+            }
+        }
+        worth = worth.plus(price.worth(1, before - missing));
+        if missing == 0 {
+            let first_seq = first_seq.expect("something is drawn from the start on");
+            return (worth <= most).then_some(Priced { worth, first_seq });
+        }
+        std::mem::swap(now, next);
+    }
+    None
+}
