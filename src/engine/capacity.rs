@@ -126,21 +126,28 @@ impl Engine {
         let index = self.capacity.index(pool);
         let yard = &mut self.capacity.yards[index];
         let mut amount = 0;
-        let mut turned = Vec::new();
-        yard.occupy(draws);
+        let (mut touched, mut turned) = (Vec::new(), Vec::new());
         for draw in draws {
             let taken = gpu_minutes(draw.gpus, draw.window);
             amount += taken;
             let place = yard.offer_at(draw.listing, draw.price).expect("a block draws from offers");
-            yard.free_changes(place, draw.window, -i64::from(draw.gpus));
             let offer = &mut yard.offers[place];
+            offer.free.add(draw.window, -i64::from(draw.gpus));
             offer.free.trim(at.now());
             offer.listing.taken += taken;
             if offer.listing.state == ListingState::Live && offer.is_sold_out(at.now()) {
                 offer.listing.turn(ListingState::SoldOut);
                 turned.push(offer.listing.clone());
             }
-            out.listings.changed(draw.listing, offer.listing.clone());
+            if !touched.contains(&place) {
+                touched.push(place);
+            }
+        }
+        let whole = yard.occupy(draws);
+        for place in touched {
+            yard.free_changed(place, whole);
+            let listing = &yard.offers[place].listing;
+            out.listings.changed(listing.id, listing.clone());
         }
         yard.trim(at.now());
         out.shelves.insert(pool);
@@ -179,14 +186,15 @@ impl Engine {
                 left += given;
                 continue;
             };
-            yard.free_changes(place, draw.window, i64::from(draw.gpus));
             let offer = &mut yard.offers[place];
+            offer.free.add(draw.window, i64::from(draw.gpus));
             offer.listing.taken -= given;
             if offer.listing.state == ListingState::SoldOut && !offer.is_sold_out(at.now()) {
                 offer.listing.turn(ListingState::Live);
                 turned.push(offer.listing.clone());
             }
             out.listings.changed(draw.listing, offer.listing.clone());
+            yard.free_changed(place, draw.window);
         }
         yard.trim(at.now());
         out.shelves.insert(pool);

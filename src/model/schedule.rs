@@ -172,6 +172,13 @@ impl Schedule {
         })
     }
 
+    /// A finger on the schedule at `instant`, to go on from there.
+    pub fn from(&self, instant: Minute) -> Finger<'_> {
+        let after = self.after(instant);
+        let count = if after == 0 { 0 } else { self.steps[after - 1].count };
+        Finger { count, ahead: &self.steps[after..] }
+    }
+
     /// Every stretch whose count is not zero, in order.
     pub fn stretches(&self) -> impl Iterator<Item = Stretch> + '_ {
         self.steps.windows(2).filter_map(|pair| {
@@ -280,6 +287,36 @@ impl Schedule {
     /// The count in force just before the step at `place` begins.
     fn before(&self, place: usize) -> i64 {
         if place == 0 { 0 } else { i64::from(self.steps[place - 1].count) }
+    }
+}
+
+/// A place in a schedule: the count in force there, and the steps that lie ahead. Going through
+/// many stretches in order takes one look for the first of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Finger<'a> {
+    count: i32,
+    ahead: &'a [Step],
+}
+
+impl Finger<'_> {
+    /// Goes on to `instant`, which does not lie behind.
+    pub fn move_to(&mut self, instant: Minute) {
+        let instant = near(instant);
+        while let [step, ahead @ ..] = self.ahead
+            && step.from <= instant
+        {
+            (self.count, self.ahead) = (step.count, ahead);
+        }
+    }
+
+    /// The count in force.
+    pub fn count(&self) -> i64 {
+        i64::from(self.count)
+    }
+
+    /// When the next step begins, or `end` when that comes first.
+    pub fn until(&self, end: Minute) -> Minute {
+        self.ahead.first().map_or(end, |step| minute(step).min(end))
     }
 }
 

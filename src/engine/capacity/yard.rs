@@ -181,24 +181,24 @@ impl Yard {
         self.outline = Some(Outline::of(&self.offers));
     }
 
-    /// What is free of an offer changes.
-    pub(super) fn free_changes(&mut self, place: usize, window: Window, by: i64) {
-        let offer = &mut self.offers[place];
-        offer.free.add(window, by);
+    /// What is free of an offer has changed within `window`.
+    pub(super) fn free_changed(&mut self, place: usize, window: Window) {
         if let Some(outline) = &mut self.outline {
-            outline.note(place, offer, window);
+            outline.note(place, &self.offers[place], window);
         }
     }
 
-    /// Takes the room that a block's draws need. They add up to its size at every instant, so one
-    /// change does for all: the room of a busy pool is its longest schedule.
-    pub(super) fn occupy(&mut self, draws: &[Draw]) {
+    /// Takes the room that a block's draws need, and answers its window. They add up to its size at
+    /// every instant, so one change does for all: the room of a busy pool is its longest schedule.
+    pub(super) fn occupy(&mut self, draws: &[Draw]) -> Window {
         let start = draws.iter().map(|draw| draw.window.start()).min();
         let end = draws.iter().map(|draw| draw.window.end()).max();
-        let Some((start, end)) = start.zip(end) else { return };
-        let first = draws.iter().filter(|draw| draw.window.start() == start);
+        let window = start.zip(end).and_then(|(start, end)| Window::new(start, end));
+        let window = window.expect("a block has draws and they last");
+        let first = draws.iter().filter(|draw| draw.window.start() == window.start());
         let size: i64 = first.map(|draw| i64::from(draw.gpus)).sum();
-        self.room.add(Window::new(start, end).expect("draws last"), -size);
+        self.room.add(window, -size);
+        window
     }
 
     pub(super) fn stand(&mut self, offer: Offer) {

@@ -4,11 +4,16 @@
 //! part of a wide range of starts, its outline says what a block costs there at best; the cheapest
 //! is looked into first, and none that cannot be better than the best block found so far.
 
-use super::cover::Starts;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::Draw;
+use super::cover::{self, Starts};
 use super::search::{Found, Search, Sizes, up_to_lot};
-use super::single::Gaps;
+use super::single::{Stack, Take};
 use crate::engine::capacity::{GRAIN, Lane, Rates, Yard};
-use crate::model::{Price, SkuCode, Worth};
+use crate::model::id::PoolId;
+use crate::model::{Minute, Price, SkuCode, Worth};
 
 /// So many pools are weighed against each other at a time.
 const WEIGHED: usize = 16;
@@ -28,12 +33,41 @@ struct Part<'a> {
     yard: &'a Yard,
 }
 
+/// The order in which parts are looked into: the cheapest first, then the earliest, then the pool
+/// whose first listing is. The last is the part's place on the slate.
+type Turn = Reverse<(Worth, Minute, (Price, u64), usize)>;
+
 /// What a search writes on, kept from one pool to the next.
 #[derive(Debug, Default)]
 pub(super) struct Slate<'a> {
     parts: Vec<Part<'a>>,
+    turns: Vec<Turn>,
     rates: Rates,
-    gaps: Gaps,
+    stack: Stack<'a>,
+    /// What was taken for the best block with a single start, and where that is.
+    takes: Vec<Take<'a>>,
+    taken_for: Option<(PoolId, Minute)>,
+}
+
+impl<'a> Slate<'a> {
+    /// The draws of a block, when it was stacked on this slate.
+    pub(super) fn draws_of(&self, found: &Found<'a>) -> Option<Vec<Draw>> {
+        let is_it = self.taken_for == Some((found.yard.pool.id, found.start));
+        is_it.then(|| {
+            let mut draws: Vec<Draw> = Vec::with_capacity(self.takes.len());
+            let mut mine = 0;
+            for take in &self.takes {
+                let listing = take.offer.listing.id;
+                if draws.last().is_some_and(|last| last.listing != listing) {
+                    mine = draws.len();
+                }
+                cover::draw(&mut draws, mine, take.offer, take.window, take.gpus);
+            }
+            // Stable: within one start the offers keep their order.
+            draws.sort_by_key(|draw| draw.window.start());
+            draws
+        })
+    }
 }
 
 impl<'a> Search<'a> {
@@ -73,10 +107,20 @@ impl<'a> Search<'a> {
                     break false;
                 }
             };
-            slate.parts.sort_unstable_by_key(|part| (part.bound, part.starts.earliest, part.first));
-            for place in 0..slate.parts.len() {
+            // A heap, not a sort: few of many parts are looked into.
+            let turn = |(place, part): (usize, &Part<'_>)| {
+                Reverse((part.bound, part.starts.earliest, part.first, place))
+            };
+            slate.turns.clear();
+            slate.turns.extend(slate.parts.iter().enumerate().map(turn));
+            let mut turns = BinaryHeap::from(std::mem::take(&mut slate.turns));
+            while let Some(Reverse((.., place))) = turns.pop() {
                 let part = slate.parts[place];
                 if self.is_beaten(&part, best, sizes) {
+                    // Those behind it are no cheaper.
+                    if best.is_some_and(|best| part.bound > best.worth) {
+                        break;
+                    }
                     continue;
                 }
                 let least = best.map_or(sizes.least, |best| up_to_lot(best.size, sku));
@@ -84,8 +128,14 @@ impl<'a> Search<'a> {
                 let Some(found) = self.look(&part, sizes, best, slate) else { continue };
                 if best.is_none_or(|best| found.beats(&best)) {
                     *best = Some(found);
+                    let is_stacked = part.starts.is_single() && sizes.least == sizes.most;
+                    slate.taken_for = is_stacked.then_some((found.yard.pool.id, found.start));
+                    if is_stacked {
+                        std::mem::swap(&mut slate.takes, &mut slate.stack.takes);
+                    }
                 }
             }
+            slate.turns = turns.into_vec();
         }
     }
 
@@ -167,15 +217,19 @@ impl<'a> Search<'a> {
         slate: &mut Slate<'a>,
     ) -> Option<Found<'a>> {
         let &Part { starts, yard, .. } = part;
-        let is_single = starts.earliest == starts.latest && sizes.least == sizes.most;
-        if !is_single {
+        if sizes.least < sizes.most {
             let (size, start, worth) = self.largest(yard, sizes, starts)?;
             let first_seq = self.first_seq(yard, size, start);
             return Some(Found { yard, size, start, worth, first_seq });
         }
-        let (size, start) = (sizes.most, starts.earliest);
+        let size = sizes.most;
         let most = self.worth_max(size);
         let most = best.filter(|best| best.size == size).map_or(most, |it| most.min(it.worth));
-        self.priced(yard, size, start, most, &mut slate.gaps)
+        if starts.is_single() {
+            return self.priced(yard, size, starts.earliest, most, &mut slate.stack);
+        }
+        let (start, worth) = self.fit(yard, size, starts, most)?;
+        let first_seq = self.first_seq(yard, size, start);
+        Some(Found { yard, size, start, worth, first_seq })
     }
 }

@@ -1,5 +1,6 @@
 //! What a block costs that starts at one instant: listings stack until nothing is missing.
 
+use super::cover::count;
 use crate::engine::capacity::Offer;
 use crate::model::{Gpus, Minute, Window, Worth};
 
@@ -11,11 +12,21 @@ struct Gap {
     need: i64,
 }
 
-/// Gaps before and after an offer: kept from one block to the next, so that none is allocated anew.
+/// So many GPUs of one offer for a stretch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Take<'a> {
+    pub(super) offer: &'a Offer,
+    pub(super) window: Window,
+    pub(super) gpus: Gpus,
+}
+
+/// What is missing before and after an offer, and what was taken: kept from one block to the next,
+/// so that nothing is allocated anew.
 #[derive(Debug, Default)]
-pub(super) struct Gaps {
+pub(super) struct Stack<'a> {
     now: Vec<Gap>,
     next: Vec<Gap>,
+    pub(super) takes: Vec<Take<'a>>,
 }
 
 /// What a block is worth, and when its first draw was published.
@@ -27,15 +38,15 @@ pub(super) struct Priced {
 
 /// Stacks `offers`, which come cheapest first. `None` when something stays missing, or as soon as it
 /// is known that the block costs more than `most`.
-#[expect(single_use_lifetimes, reason = "an `impl` argument cannot leave it unnamed")]
 pub(super) fn price<'a>(
     offers: impl Iterator<Item = &'a Offer>,
     size: Gpus,
     window: Window,
     most: Worth,
-    gaps: &mut Gaps,
+    stack: &mut Stack<'a>,
 ) -> Option<Priced> {
-    let Gaps { now, next } = gaps;
+    let Stack { now, next, takes } = stack;
+    takes.clear();
     now.clear();
     now.push(Gap { start: window.start(), end: window.end(), need: i64::from(size) });
     let mut missing = i64::from(size) * window.minutes();
@@ -49,18 +60,25 @@ pub(super) fn price<'a>(
         }
         next.clear();
         let before = missing;
+        let mut free = offer.free.from(now[0].start);
         for gap in now.iter() {
-            let stretch = Window::new(gap.start, gap.end).expect("a gap lasts");
-            for free in offer.free.within(stretch) {
-                let taken = free.count.clamp(0, gap.need);
-                missing -= taken * free.window.minutes();
-                if taken > 0 && free.window.start() == window.start() && first_seq.is_none() {
+            let mut start = gap.start;
+            while start < gap.end {
+                free.move_to(start);
+                let end = free.until(gap.end);
+                let taken = free.count().clamp(0, gap.need);
+                if taken > 0 {
+                    let window = Window::new(start, end).expect("a step lies ahead");
+                    takes.push(Take { offer, window, gpus: count(taken) });
+                    missing -= taken * window.minutes();
+                }
+                if taken > 0 && start == window.start() && first_seq.is_none() {
                     first_seq = Some(offer.listing.published_seq);
                 }
                 if taken < gap.need {
-                    let (start, end) = (free.window.start(), free.window.end());
                     next.push(Gap { start, end, need: gap.need - taken });
                 }
+                start = end;
             }
         }
         worth = worth.plus(price.worth(1, before - missing));
