@@ -1,6 +1,6 @@
 //! A coarse picture of what a pool's offers have free: the most of each within each day. From a few
-//! lines of memory it says how cheap a block could be at best, so that most pools need not be looked
-//! into.
+//! lines of memory it says how cheap a block could be at best, so that most pools need not be
+//! looked into.
 //!
 //! Knows quantities and prices. May promise more than is free, and never less: what it says is a
 //! bound, and the exact search has the last word.
@@ -128,8 +128,8 @@ impl Outline {
 }
 
 impl Rates {
-    /// The least that a block of `minutes` can cost that starts in `[earliest, latest]`; `None` when
-    /// there can be none.
+    /// The least that a block of `minutes` can cost that starts in `[earliest, latest]`; `None`
+    /// when there can be none.
     pub(in crate::engine) fn least(
         &self,
         earliest: Minute,

@@ -1,8 +1,8 @@
 //! The pools of one SKU, and in which order they are looked into.
 //!
-//! Pools come in the order of their cheapest live listing, a handful at a time. Of each, and of each
-//! part of a wide range of starts, its outline says what a block costs there at best; the cheapest
-//! is looked into first, and none that cannot be better than the best block found so far.
+//! Pools come in the order of their cheapest live listing, a handful at a time. When one's turn has
+//! come, its outline says what a block costs there at best, in each part of a wide range of starts.
+//! The cheapest is looked into first, and none that cannot be better than the best found so far.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -19,6 +19,9 @@ use crate::model::{Minute, Price, SkuCode, Worth};
 const WEIGHED: usize = 16;
 /// A range of starts is parted into so many at most.
 const PARTS: i64 = 32;
+/// Fewer changes of a pool's room in a range of starts make it a calm one. Nearly none in tests, so
+/// that their small markets are weighed as busy ones are.
+const CHANGES_CALM: usize = if cfg!(test) { 2 } else { 32 };
 /// Blocks that touch more days are weighed by the cheapest listing alone: it is quicker to look.
 const DAYS_WEIGHED: i64 = 128;
 
@@ -27,6 +30,8 @@ const DAYS_WEIGHED: i64 = 128;
 struct Part<'a> {
     /// A block costs at least so much here.
     bound: Worth,
+    /// Whether the bound is the outline's; else it is that of the first live listing alone.
+    is_weighed: bool,
     starts: Starts,
     /// The place of the pool's first live listing.
     first: (Price, u64),
@@ -41,7 +46,8 @@ type Turn = Reverse<(Worth, Minute, (Price, u64), usize)>;
 #[derive(Debug, Default)]
 pub(super) struct Slate<'a> {
     parts: Vec<Part<'a>>,
-    turns: Vec<Turn>,
+    /// A heap, not a sorted list: few of many parts are looked into.
+    turns: BinaryHeap<Turn>,
     rates: Rates,
     stack: Stack<'a>,
     /// What was taken for the best block with a single start, and where that is.
@@ -50,6 +56,12 @@ pub(super) struct Slate<'a> {
 }
 
 impl<'a> Slate<'a> {
+    fn add(&mut self, part: Part<'a>) {
+        let place = self.parts.len();
+        self.turns.push(Reverse((part.bound, part.starts.earliest, part.first, place)));
+        self.parts.push(part);
+    }
+
     /// The draws of a block, when it was stacked on this slate.
     pub(super) fn draws_of(&self, found: &Found<'a>) -> Option<Vec<Draw>> {
         let is_it = self.taken_for == Some((found.yard.pool.id, found.start));
@@ -86,7 +98,7 @@ impl<'a> Search<'a> {
         let mut is_over = false;
         while !is_over {
             slate.parts.clear();
-            let mut weighed = 0;
+            slate.turns.clear();
             is_over = loop {
                 let Some(&(price, seq, index)) = lane.next() else { break true };
                 if self.limit.is_some_and(|limit| price > limit)
@@ -101,26 +113,24 @@ impl<'a> Search<'a> {
                 if looked == self.pools_max {
                     break true;
                 }
-                (looked, weighed) = (looked + 1, weighed + 1);
-                self.weigh(yard, (price, seq), sizes, starts, slate);
-                if weighed == WEIGHED {
+                looked += 1;
+                let (bound, first) = (price.worth(sizes.most, self.minutes), (price, seq));
+                slate.add(Part { bound, is_weighed: false, starts, first, yard });
+                if slate.parts.len() == WEIGHED {
                     break false;
                 }
             };
-            // A heap, not a sort: few of many parts are looked into.
-            let turn = |(place, part): (usize, &Part<'_>)| {
-                Reverse((part.bound, part.starts.earliest, part.first, place))
-            };
-            slate.turns.clear();
-            slate.turns.extend(slate.parts.iter().enumerate().map(turn));
-            let mut turns = BinaryHeap::from(std::mem::take(&mut slate.turns));
-            while let Some(Reverse((.., place))) = turns.pop() {
+            while let Some(Reverse((.., place))) = slate.turns.pop() {
                 let part = slate.parts[place];
                 if self.is_beaten(&part, best, sizes) {
                     // Those behind it are no cheaper.
                     if best.is_some_and(|best| part.bound > best.worth) {
                         break;
                     }
+                    continue;
+                }
+                if !part.is_weighed {
+                    self.weigh(part, sizes, slate);
                     continue;
                 }
                 let least = best.map_or(sizes.least, |best| up_to_lot(best.size, sku));
@@ -135,7 +145,6 @@ impl<'a> Search<'a> {
                     }
                 }
             }
-            slate.turns = turns.into_vec();
         }
     }
 
@@ -172,21 +181,19 @@ impl<'a> Search<'a> {
 
     /// Notes what a block costs at best in one pool, part by part. A pool that has too little at
     /// all times is left out.
-    fn weigh(
-        &self,
-        yard: &'a Yard,
-        first: (Price, u64),
-        sizes: Sizes,
-        starts: Starts,
-        slate: &mut Slate<'a>,
-    ) {
-        let plain = first.0.worth(sizes.most, self.minutes);
+    fn weigh(&self, whole: Part<'a>, sizes: Sizes, slate: &mut Slate<'a>) {
+        let Part { bound: plain, starts, yard, .. } = whole;
+        let whole = Part { is_weighed: true, ..whole };
         let range = starts.latest.since(starts.earliest);
         let days = (range + self.minutes) / GRAIN;
-        let outline = yard.outline.as_ref();
-        let outline = outline.filter(|_| sizes.least == sizes.most && days <= DAYS_WEIGHED);
+        // Where little changes, to look costs less than to weigh each day of a wide range.
+        let is_calm =
+            || yard.room.changes_within(starts.window()).take(CHANGES_CALM).count() < CHANGES_CALM;
+        let is_worth_it =
+            sizes.least == sizes.most && days <= DAYS_WEIGHED && (starts.is_single() || !is_calm());
+        let outline = yard.outline.as_ref().filter(|_| is_worth_it);
         let Some(outline) = outline else {
-            slate.parts.push(Part { bound: plain, starts, first, yard });
+            slate.add(whole);
             return;
         };
         outline.rates(starts.window(), sizes.most, &mut slate.rates);
@@ -202,7 +209,7 @@ impl<'a> Search<'a> {
             let least = slate.rates.least(earliest, latest, self.minutes);
             if let Some(bound) = least {
                 let starts = Starts { earliest, latest, ..starts };
-                slate.parts.push(Part { bound: bound.max(plain), starts, first, yard });
+                slate.add(Part { bound: bound.max(plain), starts, ..whole });
             }
             earliest = next;
         }

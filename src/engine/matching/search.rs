@@ -188,7 +188,7 @@ impl<'a> Search<'a> {
         yard.offers.iter().filter(move |offer| self.hurdle(&offer.listing, sizes).is_none())
     }
 
-    /// Those of them that have anything free in `window`.
+    /// Those of them that may have something free in `window`.
     fn stocked(
         &self,
         yard: &'a Yard,
@@ -200,9 +200,7 @@ impl<'a> Search<'a> {
         let may_have = move |place| outline.is_none_or(|outline| outline.may_have(place, window));
         let offers = yard.offers.iter().enumerate();
         let offers = offers.filter(move |(place, _)| may_have(*place)).map(|(_, offer)| offer);
-        offers.filter(move |offer| {
-            self.hurdle(&offer.listing, sizes).is_none() && !offer.free.is_zero_over(window)
-        })
+        offers.filter(move |offer| self.hurdle(&offer.listing, sizes).is_none())
     }
 
     /// Those it may draw from when it starts at `start`.
@@ -294,7 +292,7 @@ impl<'a> Search<'a> {
         Some(good)
     }
 
-    /// The cheapest start of a block of `size` in one pool, and its worth, if that is at most `most`.
+    /// The cheapest start of a block of `size` in one pool, and its worth, if at most `most`.
     pub(super) fn fit(
         &self,
         yard: &'a Yard,
@@ -302,7 +300,9 @@ impl<'a> Search<'a> {
         starts: Starts,
         most: Worth,
     ) -> Option<(Minute, Worth)> {
-        let mut offers = self.stocked(yard, size, starts.window());
+        let window = starts.window();
+        let offers = self.stocked(yard, size, window);
+        let mut offers = offers.filter(|offer| !offer.free.is_zero_over(window));
         let first = offers.next()?;
         // The cheapest listing alone, most often: nothing can cost less, and with all others dearer
         // nothing that costs the same can start earlier.
@@ -405,7 +405,9 @@ impl<'a> Search<'a> {
     ) -> Option<Cover> {
         let window = starts.window();
         let offers = self.stocked(yard, size, window);
-        let offers = offers.filter(|offer| self.opens(&offer.listing) <= starts.earliest);
+        let offers = offers.filter(|offer| {
+            self.opens(&offer.listing) <= starts.earliest && !offer.free.is_zero_over(window)
+        });
         let rate = Worth::from_exact(most.exact().div_euclid(i128::from(self.minutes)));
         Cover::lay(yard, offers, size, window, rate)
     }

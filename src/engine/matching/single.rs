@@ -36,8 +36,8 @@ pub(super) struct Priced {
     pub(super) first_seq: u64,
 }
 
-/// Stacks `offers`, which come cheapest first. `None` when something stays missing, or as soon as it
-/// is known that the block costs more than `most`.
+/// Stacks `offers`, which come cheapest first. `None` when something stays missing, or as soon as
+/// it is known that the block costs more than `most`.
 pub(super) fn price<'a>(
     offers: impl Iterator<Item = &'a Offer>,
     size: Gpus,
@@ -58,9 +58,12 @@ pub(super) fn price<'a>(
         if worth.plus(price.worth(1, missing)) > most {
             return None;
         }
+        let mut free = offer.free.from(now[0].start);
+        if free.count() == 0 && free.until(window.end()) == window.end() {
+            continue;
+        }
         next.clear();
         let before = missing;
-        let mut free = offer.free.from(now[0].start);
         for gap in now.iter() {
             let mut start = gap.start;
             while start < gap.end {
