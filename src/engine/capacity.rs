@@ -3,6 +3,7 @@
 //! Knows quantities over time and who offers them. Knows no customer, no credit and no contract.
 
 mod factory;
+mod outline;
 mod pool;
 mod yard;
 
@@ -19,9 +20,10 @@ use crate::model::id::{ContractId, FactoryId, OrgId, PoolId};
 use crate::model::{Gpus, Micros, Minute, RegionCode, Schedule, SkuCode, Window};
 use crate::words;
 
+pub(super) use outline::{GRAIN, Rates};
 pub(super) use pool::on_lot;
 pub use yard::{Capacity, PoolDigest};
-pub(super) use yard::{Offer, Yard};
+pub(super) use yard::{Lane, Offer, Yard};
 
 words! {
     /// A factory's life. `planned -> building -> energized -> retired`, steps may be skipped
@@ -124,11 +126,10 @@ impl Engine {
         let index = self.capacity.index(pool);
         let yard = &mut self.capacity.yards[index];
         let mut amount = 0;
-        let mut turned = Vec::new();
+        let (mut touched, mut turned) = (Vec::new(), Vec::new());
         for draw in draws {
             let taken = gpu_minutes(draw.gpus, draw.window);
             amount += taken;
-            yard.room.add(draw.window, -i64::from(draw.gpus));
             let place = yard.offer_at(draw.listing, draw.price).expect("a block draws from offers");
             let offer = &mut yard.offers[place];
             offer.free.add(draw.window, -i64::from(draw.gpus));
@@ -138,7 +139,15 @@ impl Engine {
                 offer.listing.turn(ListingState::SoldOut);
                 turned.push(offer.listing.clone());
             }
-            out.listings.changed(draw.listing, offer.listing.clone());
+            if !touched.contains(&place) {
+                touched.push(place);
+            }
+        }
+        let whole = yard.occupy(draws);
+        for place in touched {
+            yard.free_changed(place, whole);
+            let listing = &yard.offers[place].listing;
+            out.listings.changed(listing.id, listing.clone());
         }
         yard.trim(at.now());
         out.shelves.insert(pool);
@@ -185,6 +194,7 @@ impl Engine {
                 turned.push(offer.listing.clone());
             }
             out.listings.changed(draw.listing, offer.listing.clone());
+            yard.free_changed(place, draw.window);
         }
         yard.trim(at.now());
         out.shelves.insert(pool);

@@ -174,6 +174,11 @@ impl Engine {
 
     /// What a block will be charged when it is made a contract now.
     pub(super) fn value_of(&self, draws: &[Draw], window: Window) -> Money {
+        if draws.iter().all(|draw| draw.program.is_none()) {
+            // One run, as most blocks have.
+            let worth = worth_within(draws, None, window, window.end());
+            return worth.floor().expect("what is affordable is an amount");
+        }
         let programs = self.programs_of(draws);
         let fee = self.settings.platform_fee;
         let runs = runs(draws, window, window.end(), fee, &programs);

@@ -99,7 +99,8 @@ pub struct ContractBrief {
 /// Scheduled and active contracts.
 #[derive(Debug, Default)]
 pub struct Contracts {
-    pub(super) live: BTreeMap<ContractId, Contract>,
+    /// Boxed: a node of the tree holds eleven, and moves them about.
+    pub(super) live: BTreeMap<ContractId, Box<Contract>>,
 }
 
 impl ContractState {
@@ -135,7 +136,7 @@ impl Contract {
 impl Contracts {
     /// All live contracts, by id.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Contract> {
-        self.live.values()
+        self.live.values().map(AsRef::as_ref)
     }
 }
 
@@ -194,7 +195,7 @@ impl Engine {
         self.deadlines.set(window.end().micros(), Due::ContractEnds(id));
         self.tell_parties(at, EventKind::ContractCreated, &contract, None, out);
         out.contracts.born(id, contract.clone());
-        let before = self.contracts.live.insert(id, contract.clone());
+        let before = self.contracts.live.insert(id, Box::new(contract.clone()));
         assert!(before.is_none(), "an order makes one contract");
         contract
     }
@@ -203,14 +204,15 @@ impl Engine {
     pub(super) fn start_contract(&mut self, at: &Stamp, id: ContractId, out: &mut Effects) {
         let contract = self.contracts.live.get_mut(&id).expect("only a live contract starts");
         contract.become_state(ContractState::Active, at);
-        let contract = contract.clone();
+        let contract = contract.as_ref().clone();
         self.tell_parties(at, EventKind::ContractActive, &contract, Some("scheduled"), out);
         out.contracts.changed(id, contract);
     }
 
     /// A contract's window has ended: all of it counts as delivered, and what is earned is split.
     pub(super) fn complete_contract(&mut self, at: &Stamp, id: ContractId, out: &mut Effects) {
-        let mut contract = self.contracts.live.remove(&id).expect("only a live contract completes");
+        let live = self.contracts.live.remove(&id);
+        let mut contract = *live.expect("only a live contract completes");
         let end = contract.window.end();
         let (value, parts) = contract.charge(end);
         assert_eq!(value, contract.value, "the runs add up to what was promised");

@@ -1,6 +1,7 @@
 //! What must be remembered of a batch of commands: whole facts, each thing once, births told from
 //! changes.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::capacity::{Factory, Pool};
@@ -8,7 +9,7 @@ use super::catalogue::{Region, Sku};
 use super::contract::Contract;
 use super::credit::{Application, Line};
 use super::event::Event;
-use super::ledger::{AccountKey, Balance, Entry};
+use super::ledger::{self, AccountKey, Balance};
 use super::listing::Listing;
 use super::order::Order;
 use super::party::{ApiKey, Organization, Session, User};
@@ -30,16 +31,26 @@ pub struct Fact<T> {
 }
 
 /// The things of one kind that a batch touched, by key; the last word on each wins.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Facts<K, T> {
-    facts: BTreeMap<K, Fact<T>>,
+    /// In the order in which they were first touched, so that the index stays small and moves
+    /// places, not things: facts are noted in the hottest code there is.
+    facts: Vec<Fact<T>>,
+    /// The place of each in `facts`.
+    index: BTreeMap<K, usize>,
     /// How often something was noted.
     notes: usize,
 }
 
 impl<K, T> Default for Facts<K, T> {
     fn default() -> Self {
-        Self { facts: BTreeMap::new(), notes: 0 }
+        Self { facts: Vec::new(), index: BTreeMap::new(), notes: 0 }
+    }
+}
+
+impl<K: Ord, T: PartialEq> PartialEq for Facts<K, T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.notes == other.notes && self.iter().eq(other.iter())
     }
 }
 
@@ -47,41 +58,45 @@ impl<K: Ord, T> Facts<K, T> {
     /// Notes a thing that did not exist before.
     pub fn born(&mut self, key: K, thing: T) {
         self.notes += 1;
-        let before = self.facts.insert(key, Fact { born: true, thing });
+        let before = self.index.insert(key, self.facts.len());
         assert!(before.is_none(), "a thing is born once");
+        self.facts.push(Fact { born: true, thing });
     }
 
     /// Notes what a thing has become.
     pub fn changed(&mut self, key: K, thing: T) {
         self.notes += 1;
-        match self.facts.get_mut(&key) {
-            Some(fact) => fact.thing = thing,
-            None => {
-                self.facts.insert(key, Fact { born: false, thing });
+        match self.index.entry(key) {
+            Entry::Occupied(place) => self.facts[*place.get()].thing = thing,
+            Entry::Vacant(place) => {
+                place.insert(self.facts.len());
+                self.facts.push(Fact { born: false, thing });
             }
         }
     }
 
+    /// In key order.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &Fact<T>)> {
-        self.facts.iter()
+        self.index.iter().map(|(key, place)| (key, &self.facts[*place]))
     }
 
+    /// In key order.
     pub fn values(&self) -> impl Iterator<Item = &Fact<T>> {
-        self.facts.values()
+        self.index.values().map(|place| &self.facts[*place])
     }
 
     /// What was born, in key order.
     pub fn births(&self) -> impl Iterator<Item = &T> {
-        self.facts.values().filter(|fact| fact.born).map(|fact| &fact.thing)
+        self.values().filter(|fact| fact.born).map(|fact| &fact.thing)
     }
 
     /// What existed and changed, in key order.
     pub fn changes(&self) -> impl Iterator<Item = &T> {
-        self.facts.values().filter(|fact| !fact.born).map(|fact| &fact.thing)
+        self.values().filter(|fact| !fact.born).map(|fact| &fact.thing)
     }
 
     pub fn get(&self, key: &K) -> Option<&T> {
-        self.facts.get(key).map(|fact| &fact.thing)
+        self.index.get(key).map(|place| &self.facts[*place].thing)
     }
 
     pub fn len(&self) -> usize {
@@ -132,7 +147,7 @@ pub struct Effects {
     /// The last event number of each organization that was told something.
     pub event_heads: Facts<OrgId, u64>,
     /// Only grow.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<ledger::Entry>,
     pub events: Vec<Event>,
     pub kept: Vec<Kept>,
     /// Before and after of the command being applied; the sequencer takes them for its audit

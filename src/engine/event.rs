@@ -2,6 +2,7 @@
 //! itself.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -145,19 +146,22 @@ impl Engine {
         previous: Option<&str>,
         out: &mut Effects,
     ) {
-        let is_first = !self.events.last.contains_key(&org);
-        let no = self.events.last.entry(org).or_insert(0);
-        *no += 1;
-        if is_first {
-            out.event_heads.born(org, *no);
-        } else {
-            out.event_heads.changed(org, *no);
-        }
+        let no = match self.events.last.entry(org) {
+            Entry::Occupied(mut last) => {
+                *last.get_mut() += 1;
+                out.event_heads.changed(org, *last.get());
+                *last.get()
+            }
+            Entry::Vacant(place) => {
+                out.event_heads.born(org, 1);
+                *place.insert(1)
+            }
+        };
         // A UUIDv7 of the instant; what follows is the place in the one order of all events.
         let place = u32::try_from(out.events.len()).expect("a batch has few events");
         let id = event_id(at, place);
         let previous = previous.map(str::to_owned);
-        let (at, seq, request, no) = (at.at, at.seq, at.request, *no);
+        let (at, seq, request) = (at.at, at.seq, at.request);
         out.events.push(Event { id, org, no, kind, at, seq, request, data, previous });
     }
 }

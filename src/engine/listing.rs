@@ -145,6 +145,7 @@ impl Engine {
         }
         // From here it must succeed: every question has been asked.
         self.capacity.add_offer(listing.clone());
+        self.capacity.outline(listing.pool);
         self.deadlines.set(window.end().micros(), Due::ListingEnds(listing.id));
         out.listings.born(listing.id, listing.clone());
         if listing.state == ListingState::Live {
@@ -175,6 +176,7 @@ impl Engine {
         let mut listing = Listing { window, published_seq: at.seq, ..before.clone() };
         listing.turn(ListingState::Live);
         self.capacity.add_offer(listing.clone());
+        self.capacity.outline(listing.pool);
         out.changes.push(change(id.to_string(), &before, &listing));
         out.listings.changed(id, listing.clone());
         let was = Some(ListingState::Draft);

@@ -4,8 +4,10 @@
 //! Knows capacity and prices. Knows no credit and no contracts, and changes nothing.
 
 mod cover;
+mod lane;
 mod search;
 mod shortage;
+mod single;
 
 use serde::{Deserialize, Serialize};
 

@@ -183,6 +183,14 @@ impl Ask {
     }
 }
 
+/// An order as it was placed, without what it asks.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub(super) id: OrderId,
+    pub(super) client_order_id: Option<String>,
+    pub(super) dry_run: bool,
+}
+
 pub(super) fn buyer(organization: &Organization) -> Buyer {
     Buyer { org: organization.id, segment: organization.segment, country: organization.country }
 }
@@ -194,10 +202,12 @@ impl Engine {
         place: PlaceOrder,
         out: &mut Effects,
     ) -> Result<Answer, Refusal> {
-        match place.kind.clone() {
-            OrderKind::Quote(quote) => self.take_quote(at, place, quote, out),
+        let PlaceOrder { id, kind, client_order_id, dry_run } = place;
+        let placed = Placed { id, client_order_id, dry_run };
+        match kind {
+            OrderKind::Quote(quote) => self.take_quote(at, placed, quote, out),
             OrderKind::Ask { ask, time_in_force } => {
-                self.place_ask(at, place, ask, time_in_force, out)
+                self.place_ask(at, placed, ask, time_in_force, out)
             }
         }
     }
@@ -205,7 +215,7 @@ impl Engine {
     fn place_ask(
         &mut self,
         at: &Stamp,
-        place: PlaceOrder,
+        place: Placed,
         ask: Ask,
         time_in_force: TimeInForce,
         out: &mut Effects,

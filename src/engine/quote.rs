@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
-use super::command::{Answer, PlaceOrder, Stamp};
+use super::command::{Answer, Stamp};
 use super::deadline::Due;
 use super::effect::Effects;
 use super::event::{EventData, EventKind};
 use super::matching::{self, Block};
-use super::order::{Ask, Order, OrderState, TimeInForce, buyer};
+use super::order::{Ask, Order, OrderState, Placed, TimeInForce, buyer};
 use super::refusal::Refusal;
 use crate::model::id::{OrderId, OrgId, QuoteId};
 use crate::model::{Micros, Money, limits};
@@ -137,7 +137,7 @@ impl Engine {
     pub(super) fn take_quote(
         &mut self,
         at: &Stamp,
-        place: PlaceOrder,
+        place: Placed,
         id: QuoteId,
         out: &mut Effects,
     ) -> Result<Answer, Refusal> {

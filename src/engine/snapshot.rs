@@ -78,7 +78,7 @@ impl Engine {
             lines: self.credit.lines().cloned().collect(),
             quotes: self.quotes.open.values().cloned().collect(),
             orders: self.book.orders().cloned().collect(),
-            contracts: self.contracts.live.values().cloned().collect(),
+            contracts: self.contracts.iter().cloned().collect(),
             accounts: self.ledger.accounts().collect(),
             event_heads: self.events.last.iter().map(|(org, no)| (*org, *no)).collect(),
             kept: self.memory.kept(self.now).collect(),
@@ -130,8 +130,9 @@ impl Engine {
                 *frozen = engine.programs.share(frozen);
             }
             engine.capacity.retake(contract.pool, &contract.allocations);
-            engine.contracts.live.insert(contract.id, contract);
+            engine.contracts.live.insert(contract.id, Box::new(contract));
         }
+        engine.capacity.outline_all();
         for order in orders {
             engine.book.add(order);
         }

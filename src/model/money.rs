@@ -143,6 +143,11 @@ impl Worth {
         i64::try_from(rounded_up).ok().and_then(Price::from_micros)
     }
 
+    /// A worth by its bare number.
+    pub const fn from_exact(exact: i128) -> Worth {
+        Worth(exact)
+    }
+
     /// The bare number: micro-units times minutes.
     pub const fn exact(self) -> i128 {
         self.0

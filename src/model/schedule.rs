@@ -14,11 +14,23 @@ pub struct Schedule {
     steps: Vec<Step>,
 }
 
-/// From `from` on the count is `count`, until the next step.
+/// From minute `from` on the count is `count`, until the next step. Eight bytes, so that a line of
+/// memory holds eight of them: looking for an instant and moving steps is most of the work on a
+/// long schedule. Minutes reach the year 6053, counts a thousand times the largest pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Step {
-    from: Minute,
-    count: i64,
+    from: i32,
+    count: i32,
+}
+
+/// What a change does to the step at one of its ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Edge {
+    /// There was none and now there is.
+    Born,
+    Stays,
+    /// It now only goes on as the one before it.
+    Goes,
 }
 
 /// One stretch of time with one count.
@@ -49,13 +61,65 @@ impl Schedule {
         if by == 0 {
             return;
         }
-        let first = self.split_at(window.start());
-        let last = self.split_at(window.end());
-        for step in &mut self.steps[first..last] {
-            step.count += by;
+        let by = i32::try_from(by).expect("counts are of GPUs in one market");
+        let (start, end) = (kept(window.start()), kept(window.end()));
+        let first = self.steps.partition_point(|step| step.from < start);
+        let before = if first == 0 { 0 } else { self.steps[first - 1].count };
+        let is_there = self.steps.get(first).is_some_and(|step| step.from == start);
+        let (mut last, mut in_force) = (first, before);
+        while let Some(step) = self.steps.get_mut(last).filter(|step| step.from < end) {
+            in_force = step.count;
+            step.count = plus(step.count, by);
+            last += 1;
         }
-        self.merge_at(last);
-        self.merge_at(first);
+        let opens = match is_there {
+            false => Edge::Born,
+            true if self.steps[first].count == before => Edge::Goes,
+            true => Edge::Stays,
+        };
+        let closes = match self.steps.get(last).filter(|step| step.from == end) {
+            None => Edge::Born,
+            Some(step) if step.count == plus(in_force, by) => Edge::Goes,
+            Some(_) => Edge::Stays,
+        };
+        self.shift(first, last, opens, closes);
+        if opens == Edge::Born {
+            self.steps[first] = Step { from: start, count: plus(before, by) };
+        }
+        if closes == Edge::Born {
+            let place = match opens {
+                Edge::Born => last + 1,
+                Edge::Stays => last,
+                Edge::Goes => last - 1,
+            };
+            self.steps[place] = Step { from: end, count: in_force };
+        }
+    }
+
+    /// Makes room for the steps that are born at places `first` and `last`, and closes the gaps of
+    /// those that go. What lies behind is moved once, and not at all when one comes and one goes.
+    fn shift(&mut self, first: usize, last: usize, opens: Edge, closes: Edge) {
+        let steps = &mut self.steps;
+        let none = Step { from: 0, count: 0 };
+        match (opens, closes) {
+            (Edge::Stays, Edge::Stays) => {}
+            (Edge::Stays, Edge::Born) => steps.insert(last, none),
+            (Edge::Stays, Edge::Goes) => drop(steps.remove(last)),
+            (Edge::Born, Edge::Stays) => steps.insert(first, none),
+            (Edge::Goes, Edge::Stays) => drop(steps.remove(first)),
+            (Edge::Born, Edge::Goes) => steps.copy_within(first..last, first + 1),
+            (Edge::Goes, Edge::Born) => steps.copy_within(first + 1..last, first),
+            (Edge::Born, Edge::Born) => {
+                let len = steps.len();
+                steps.extend([none, none]);
+                steps.copy_within(last..len, last + 2);
+                steps.copy_within(first..last, first + 1);
+            }
+            (Edge::Goes, Edge::Goes) => {
+                steps.copy_within(first + 1..last, first);
+                steps.drain(last - 1..=last);
+            }
+        }
     }
 
     /// Adds every stretch of `other`.
@@ -74,56 +138,60 @@ impl Schedule {
 
     /// The count at `instant`.
     pub fn at(&self, instant: Minute) -> i64 {
-        match self.steps.partition_point(|step| step.from <= instant) {
-            0 => 0,
-            after => self.steps[after - 1].count,
-        }
+        self.before(self.after(instant))
     }
 
     /// The smallest count within `window`.
     pub fn min_over(&self, window: Window) -> i64 {
-        let mut index = self.steps.partition_point(|step| step.from <= window.start());
-        let mut least = if index == 0 { 0 } else { self.steps[index - 1].count };
-        while let Some(step) = self.steps.get(index).filter(|step| step.from < window.end()) {
-            least = least.min(step.count);
-            index += 1;
-        }
-        least
+        let after = self.after(window.start());
+        let (least, end) = (self.before(after), near(window.end()));
+        let inside = self.steps[after..].iter().take_while(|step| step.from < end);
+        inside.fold(least, |least, step| least.min(i64::from(step.count)))
+    }
+
+    /// Whether the count is zero throughout `window`.
+    pub fn is_zero_over(&self, window: Window) -> bool {
+        let after = self.after(window.start());
+        let end = near(window.end());
+        self.before(after) == 0 && self.steps.get(after).is_none_or(|step| step.from >= end)
     }
 
     /// The stretches that cover `window` exactly, in order, zeros included.
     pub fn within(&self, window: Window) -> impl Iterator<Item = Stretch> + '_ {
-        let mut index = self.steps.partition_point(|step| step.from <= window.start());
+        let after = self.after(window.start());
+        let mut count = self.before(after);
+        let mut steps = self.steps[after..].iter();
         let mut from = window.start();
         std::iter::from_fn(move || {
-            if from >= window.end() {
-                return None;
-            }
-            let count = if index == 0 { 0 } else { self.steps[index - 1].count };
-            let next =
-                self.steps.get(index).map_or(window.end(), |step| step.from.min(window.end()));
-            let stretch = Stretch { window: Window::new(from, next)?, count };
-            from = next;
-            index += 1;
+            let start = from;
+            let next = steps.next().filter(|step| minute(step) < window.end());
+            from = next.map_or(window.end(), minute);
+            let stretch = Stretch { window: Window::new(start, from)?, count };
+            count = next.map_or(0, |step| i64::from(step.count));
             Some(stretch)
         })
+    }
+
+    /// A finger on the schedule at `instant`, to go on from there.
+    pub fn from(&self, instant: Minute) -> Finger<'_> {
+        let after = self.after(instant);
+        let count = if after == 0 { 0 } else { self.steps[after - 1].count };
+        Finger { count, ahead: &self.steps[after..] }
     }
 
     /// Every stretch whose count is not zero, in order.
     pub fn stretches(&self) -> impl Iterator<Item = Stretch> + '_ {
         self.steps.windows(2).filter_map(|pair| {
-            let window = Window::new(pair[0].from, pair[1].from)?;
-            (pair[0].count != 0).then_some(Stretch { window, count: pair[0].count })
+            let window = Window::new(minute(&pair[0]), minute(&pair[1]))?;
+            let count = i64::from(pair[0].count);
+            (count != 0).then_some(Stretch { window, count })
         })
     }
 
     /// The instants within `window` (its start excluded) at which the count changes.
     pub fn changes_within(&self, window: Window) -> impl Iterator<Item = Minute> + '_ {
-        let first = self.steps.partition_point(|step| step.from <= window.start());
-        self.steps[first..]
-            .iter()
-            .map(|step| step.from)
-            .take_while(move |from| *from < window.end())
+        let first = self.after(window.start());
+        self.steps[first..].iter().map(minute).take_while(move |from| *from < window.end())
     }
 
     /// The earliest start in `[earliest, latest]`, on a boundary of `slot_minutes`, from which at
@@ -150,21 +218,21 @@ impl Schedule {
     /// The end of the last stretch in `window` with less than `count`: `None` when there is no such
     /// stretch, `Some(None)` when it never ends.
     fn blocked_until(&self, window: Window, count: i64) -> Option<Option<Minute>> {
-        let first = self.steps.partition_point(|step| step.from <= window.start());
-        let end = self.steps.partition_point(|step| step.from < window.end());
+        let first = self.after(window.start());
+        let end = near(window.end());
+        let end = first + self.steps[first..].partition_point(|step| step.from < end);
         // Step `end - 1` is the last that matters; step `first - 1` is in force at the start.
         for index in (first..end).rev() {
-            if self.steps[index].count < count {
+            if i64::from(self.steps[index].count) < count {
                 return Some(self.risen_after(index + 1, count));
             }
         }
-        let at_start = if first == 0 { 0 } else { self.steps[first - 1].count };
-        (at_start < count).then(|| self.risen_after(first, count))
+        (self.before(first) < count).then(|| self.risen_after(first, count))
     }
 
     /// The first change from `index` on that reaches `count`.
     fn risen_after(&self, index: usize, count: i64) -> Option<Minute> {
-        self.steps[index..].iter().find(|step| step.count >= count).map(|step| step.from)
+        self.steps[index..].iter().find(|step| i64::from(step.count) >= count).map(minute)
     }
 
     /// How many steps it takes to write this down: its cost in memory.
@@ -178,18 +246,20 @@ impl Schedule {
 
     /// Forgets what lies before `instant`; the count at and after it stays.
     pub fn forget_before(&mut self, instant: Minute) {
-        let in_force = self.steps.partition_point(|step| step.from <= instant);
+        let in_force = self.after(instant);
         if in_force > 0 {
             self.steps.drain(..in_force - 1);
-            self.steps[0].from = instant;
-            self.merge_at(0);
+            self.steps[0].from = kept(instant);
+            if self.steps[0].count == 0 {
+                self.steps.remove(0);
+            }
         }
     }
 
     /// As `forget_before`, once it is worth moving the rest: many small changes then cost little
     /// each.
     pub fn trim(&mut self, instant: Minute) {
-        if self.steps.get(TRIM_STEPS).is_some_and(|step| step.from <= instant) {
+        if self.steps.get(TRIM_STEPS).is_some_and(|step| minute(step) <= instant) {
             self.forget_before(instant);
         }
     }
@@ -197,35 +267,75 @@ impl Schedule {
     /// What lies at and after `instant`; zero before it. Equal for schedules that agree from then
     /// on, whatever each remembers of the past.
     pub fn since(&self, instant: Minute) -> Schedule {
-        let past = self.steps.partition_point(|step| step.from <= instant);
+        let past = self.after(instant);
         let count = if past == 0 { 0 } else { self.steps[past - 1].count };
-        let at_start = (count != 0).then_some(Step { from: instant, count });
+        let at_start = (count != 0).then(|| Step { from: kept(instant), count });
         Schedule { steps: at_start.into_iter().chain(self.steps[past..].iter().copied()).collect() }
     }
 
     /// The instant from which the count is zero for ever; `None` when it always was.
     pub fn end(&self) -> Option<Minute> {
-        self.steps.last().map(|step| step.from)
+        self.steps.last().map(minute)
     }
 
-    /// Makes a step begin at `instant` and answers its place.
-    fn split_at(&mut self, instant: Minute) -> usize {
-        let place = self.steps.partition_point(|step| step.from < instant);
-        if self.steps.get(place).is_none_or(|step| step.from != instant) {
-            let count = if place == 0 { 0 } else { self.steps[place - 1].count };
-            self.steps.insert(place, Step { from: instant, count });
-        }
-        place
+    /// The place of the first step after `instant`.
+    fn after(&self, instant: Minute) -> usize {
+        let instant = near(instant);
+        self.steps.partition_point(|step| step.from <= instant)
     }
 
-    /// Drops the step at `place` when it changes nothing.
-    fn merge_at(&mut self, place: usize) {
-        let Some(step) = self.steps.get(place) else { return };
-        let before = if place == 0 { 0 } else { self.steps[place - 1].count };
-        if step.count == before {
-            self.steps.remove(place);
+    /// The count in force just before the step at `place` begins.
+    fn before(&self, place: usize) -> i64 {
+        if place == 0 { 0 } else { i64::from(self.steps[place - 1].count) }
+    }
+}
+
+/// A place in a schedule: the count in force there, and the steps that lie ahead. Going through
+/// many stretches in order takes one look for the first of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Finger<'a> {
+    count: i32,
+    ahead: &'a [Step],
+}
+
+impl Finger<'_> {
+    /// Goes on to `instant`, which does not lie behind.
+    pub fn move_to(&mut self, instant: Minute) {
+        let instant = near(instant);
+        while let [step, ahead @ ..] = self.ahead
+            && step.from <= instant
+        {
+            (self.count, self.ahead) = (step.count, ahead);
         }
     }
+
+    /// The count in force.
+    pub fn count(&self) -> i64 {
+        i64::from(self.count)
+    }
+
+    /// When the next step begins, or `end` when that comes first.
+    pub fn until(&self, end: Minute) -> Minute {
+        self.ahead.first().map_or(end, |step| minute(step).min(end))
+    }
+}
+
+fn minute(step: &Step) -> Minute {
+    Minute::new(i64::from(step.from))
+}
+
+/// An instant as a step keeps it.
+fn kept(instant: Minute) -> i32 {
+    i32::try_from(instant.count()).expect("the market's times are within its limits")
+}
+
+/// The instant, or the nearest that a step can begin at: what is asked about need not be kept.
+fn near(instant: Minute) -> i32 {
+    i32::try_from(instant.count()).unwrap_or(if instant.count() < 0 { i32::MIN } else { i32::MAX })
+}
+
+fn plus(count: i32, by: i32) -> i32 {
+    count.checked_add(by).expect("counts are of GPUs in one market")
 }
 
 #[cfg(test)]

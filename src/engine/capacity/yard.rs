@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::outline::Outline;
 use super::{Factory, Free, Maintenance, Phase, Pool, Shelf};
 use crate::engine::catalogue::Sku;
 use crate::engine::listing::{Listing, ListingState};
 use crate::engine::matching::Draw;
 use crate::model::id::{FactoryId, ListingId, PoolId};
-use crate::model::{Minute, Price, Schedule, SkuCode, Window, limits};
+use crate::model::{Minute, Price, RegionCode, Schedule, SkuCode, Window, limits};
 
 /// A listing as the matcher sees it: the offer and what of it is free.
 #[derive(Debug)]
@@ -26,6 +27,9 @@ pub(in crate::engine) struct Offer {
 
 /// The place of an offer among the others of its pool: cheapest first, then oldest.
 type Place = (Price, u64, ListingId);
+
+/// Yards by the place of their first live offer.
+pub(in crate::engine) type Lane = BTreeSet<(Price, u64, usize)>;
 
 /// A pool at work.
 #[derive(Debug)]
@@ -47,6 +51,8 @@ pub(in crate::engine) struct Yard {
     pub(in crate::engine) maintained_until: Minute,
     /// The place of the first live offer: how cheap this pool can be at best.
     best: Option<(Price, u64)>,
+    /// What the offers have free, in outline; `None` until it is drawn.
+    pub(in crate::engine) outline: Option<Outline>,
 }
 
 /// All factories and pools.
@@ -58,7 +64,9 @@ pub struct Capacity {
     pub(in crate::engine) by_id: BTreeMap<PoolId, usize>,
     /// The yards of each SKU that have a live offer, by the place of their first: an order looks at
     /// the cheapest pools first and stops when the next cannot be better.
-    pub(in crate::engine) by_price: BTreeMap<SkuCode, BTreeSet<(Price, u64, usize)>>,
+    pub(in crate::engine) by_price: BTreeMap<SkuCode, Lane>,
+    /// The same of each region: most orders name one, and it has few of a SKU's pools.
+    pub(in crate::engine) by_region: BTreeMap<SkuCode, BTreeMap<RegionCode, Lane>>,
     /// Where each listing that can still change is.
     pub(in crate::engine) by_listing: BTreeMap<ListingId, usize>,
 }
@@ -109,6 +117,7 @@ impl Yard {
             drafts: Vec::new(),
             maintained_until: Minute::new(limits::MINUTE_MIN),
             best: None,
+            outline: None,
         };
         phases.into_iter().for_each(|phase| yard.raise(phase));
         maintenance.iter().for_each(|away| yard.lower(away));
@@ -168,10 +177,35 @@ impl Yard {
         self.drafts.iter().find(|draft| draft.id == listing)
     }
 
+    fn draw_outline(&mut self) {
+        self.outline = Some(Outline::of(&self.offers));
+    }
+
+    /// What is free of an offer has changed within `window`.
+    pub(super) fn free_changed(&mut self, place: usize, window: Window) {
+        if let Some(outline) = &mut self.outline {
+            outline.note(place, &self.offers[place], window);
+        }
+    }
+
+    /// Takes the room that a block's draws need, and answers its window. They add up to its size at
+    /// every instant, so one change does for all: the room of a busy pool is its longest schedule.
+    pub(super) fn occupy(&mut self, draws: &[Draw]) -> Window {
+        let start = draws.iter().map(|draw| draw.window.start()).min();
+        let end = draws.iter().map(|draw| draw.window.end()).max();
+        let window = start.zip(end).and_then(|(start, end)| Window::new(start, end));
+        let window = window.expect("a block has draws and they last");
+        let first = draws.iter().filter(|draw| draw.window.start() == window.start());
+        let size: i64 = first.map(|draw| i64::from(draw.gpus)).sum();
+        self.room.add(window, -size);
+        window
+    }
+
     pub(super) fn stand(&mut self, offer: Offer) {
         let key = place(&offer.listing);
         let at = self.offers.partition_point(|other| place(&other.listing) < key);
         self.offers.insert(at, offer);
+        self.outline = None;
     }
 
     /// Lets go of steps that lie before `now`, a bunch at a time.
@@ -235,6 +269,7 @@ impl Capacity {
         match yard.offer_at(listing.id, listing.price) {
             Some(place) => {
                 let offer = yard.offers.remove(place);
+                yard.draw_outline();
                 yard.listed.subtract_all(&offer.free);
             }
             None => {
@@ -253,6 +288,7 @@ impl Capacity {
             Some(place) => {
                 let offer = yard.offers.remove(place);
                 yard.stand(Offer { listing: listing.clone(), free: offer.free });
+                yard.draw_outline();
             }
             None => {
                 let mut drafts = yard.drafts.iter_mut();
@@ -271,14 +307,29 @@ impl Capacity {
         if best == yard.best {
             return;
         }
-        let lane = self.by_price.entry(yard.pool.sku.clone()).or_default();
-        if let Some((price, seq)) = yard.best {
-            lane.remove(&(price, seq, at));
-        }
-        if let Some((price, seq)) = best {
-            lane.insert((price, seq, at));
+        let regions = self.by_region.entry(yard.pool.sku.clone()).or_default();
+        let region = regions.entry(yard.pool.region.clone()).or_default();
+        let all = self.by_price.entry(yard.pool.sku.clone()).or_default();
+        for lane in [all, region] {
+            if let Some((price, seq)) = yard.best {
+                lane.remove(&(price, seq, at));
+            }
+            if let Some((price, seq)) = best {
+                lane.insert((price, seq, at));
+            }
         }
         yard.best = best;
+    }
+
+    /// Draws the outline of a pool whose offers are others than before.
+    pub(in crate::engine) fn outline(&mut self, pool: PoolId) {
+        let at = self.index(pool);
+        self.yards[at].draw_outline();
+    }
+
+    /// Draws all outlines: once what is taken is taken.
+    pub(in crate::engine) fn outline_all(&mut self) {
+        self.yards.iter_mut().for_each(Yard::draw_outline);
     }
 
     pub(super) fn index(&self, pool: PoolId) -> usize {

@@ -48,43 +48,61 @@ impl Starts {
     pub(super) fn window(&self) -> Window {
         Window::new(self.earliest, self.latest.plus(self.minutes)).expect("starts lie in order")
     }
+
+    pub(super) fn is_single(&self) -> bool {
+        self.earliest == self.latest
+    }
 }
 
 impl Cover {
     /// Stacks `offers`, which come cheapest first, until nothing is missing or nothing is left.
+    /// `None` as soon as it is known that a minute costs more than `most` everywhere.
     #[expect(single_use_lifetimes, reason = "an `impl` argument cannot leave it unnamed")]
     pub(super) fn lay<'a>(
         yard: &Yard,
         offers: impl Iterator<Item = &'a Offer>,
         size: Gpus,
         window: Window,
-    ) -> Cover {
+        most: Worth,
+    ) -> Option<Cover> {
         let mut pieces = ground(yard, size, window);
         let mut next = Vec::new();
         for offer in offers {
-            if pieces.iter().all(|piece| piece.need == 0 || piece.need == BLOCKED) {
+            let price = offer.listing.price;
+            let is_done = |piece: &Piece| piece.need == 0 || piece.need == BLOCKED;
+            if pieces.iter().all(is_done) {
                 break;
             }
+            // What is still missing costs at least as much as here.
+            let is_dear = |piece: &Piece| {
+                piece.need == BLOCKED || piece.rate.plus(price.worth(count(piece.need), 1)) > most
+            };
+            if pieces.iter().all(is_dear) {
+                return None;
+            }
             next.clear();
+            let mut free = offer.free.from(window.start());
             for (place, piece) in pieces.iter().enumerate() {
-                let end = pieces.get(place + 1).map_or(window.end(), |after| after.from);
-                if piece.need == 0 || piece.need == BLOCKED {
+                if is_done(piece) {
                     push(&mut next, *piece);
                     continue;
                 }
-                let stretch = Window::new(piece.from, end).expect("pieces lie in order");
-                for free in offer.free.within(stretch) {
-                    let taken = free.count.clamp(0, piece.need);
-                    let paid = offer.listing.price.worth(count(taken), 1);
+                let end = pieces.get(place + 1).map_or(window.end(), |after| after.from);
+                let mut from = piece.from;
+                while from < end {
+                    free.move_to(from);
+                    let taken = free.count().clamp(0, piece.need);
+                    let paid = price.worth(count(taken), 1);
                     let (need, rate) = (piece.need - taken, piece.rate.plus(paid));
-                    push(&mut next, Piece { from: free.window.start(), need, rate, ..*piece });
+                    push(&mut next, Piece { from, need, rate, ..*piece });
+                    from = free.until(end);
                 }
             }
             std::mem::swap(&mut pieces, &mut next);
         }
         let mut cover = Cover { pieces, end: window.end() };
         cover.sum();
-        cover
+        Some(cover)
     }
 
     /// Fills in what a block needs to be priced in a few steps.
@@ -109,7 +127,7 @@ impl Cover {
 
     /// The cheapest start, the earliest of those that cost the same, and its cost.
     pub(super) fn cheapest(&self, starts: Starts) -> Option<(Minute, Worth)> {
-        if starts.earliest == starts.latest {
+        if starts.is_single() {
             let cost = self.cost(starts.minutes, starts.earliest)?;
             return Some((starts.earliest, cost));
         }
@@ -309,25 +327,29 @@ pub(super) fn draws<'a>(
     window: Window,
 ) -> Vec<Draw> {
     let mut missing = vec![(window, i64::from(size))];
+    let mut left = Vec::new();
     let mut draws: Vec<Draw> = Vec::new();
     for offer in offers {
-        if missing.is_empty() {
-            break;
-        }
+        let Some(&(first, _)) = missing.first() else { break };
         let mine = draws.len();
-        let mut left = Vec::new();
-        for (stretch, need) in missing {
-            for free in offer.free.within(stretch) {
-                let taken = free.count.clamp(0, need);
+        let mut free = offer.free.from(first.start());
+        for (stretch, need) in missing.drain(..) {
+            let mut from = stretch.start();
+            while let Some(rest) = Window::new(from, stretch.end()) {
+                free.move_to(from);
+                let until = free.until(rest.end());
+                let part = Window::new(from, until).expect("a step lies ahead");
+                let taken = free.count().clamp(0, need);
                 if taken > 0 {
-                    draw(&mut draws, mine, offer, free.window, count(taken));
+                    draw(&mut draws, mine, offer, part, count(taken));
                 }
                 if taken < need {
-                    left.push((free.window, need - taken));
+                    left.push((part, need - taken));
                 }
+                from = until;
             }
         }
-        missing = left;
+        std::mem::swap(&mut missing, &mut left);
     }
     assert!(missing.is_empty(), "a block that was found can be drawn");
     // Stable: within one start the offers keep their order.
@@ -336,7 +358,7 @@ pub(super) fn draws<'a>(
 }
 
 /// Adds a draw of an offer, or lengthens its last one; those of this offer begin at `mine`.
-fn draw(draws: &mut Vec<Draw>, mine: usize, offer: &Offer, window: Window, gpus: Gpus) {
+pub(super) fn draw(draws: &mut Vec<Draw>, mine: usize, offer: &Offer, window: Window, gpus: Gpus) {
     let goes_on = |last: &&mut Draw| last.gpus == gpus && last.window.end() == window.start();
     if let Some(last) = draws[mine..].last_mut().filter(goes_on) {
         let longer = Window::new(last.window.start(), window.end());
@@ -348,6 +370,6 @@ fn draw(draws: &mut Vec<Draw>, mine: usize, offer: &Offer, window: Window, gpus:
 }
 
 /// A count that was clamped between nothing and an order's size.
-fn count(taken: i64) -> Gpus {
+pub(super) fn count(taken: i64) -> Gpus {
     Gpus::try_from(taken).expect("no more is taken than was asked for")
 }

@@ -1,10 +1,9 @@
-//! Which listings an order may draw from, and the best block among all pools.
-//!
-//! Pools are looked at in the order of their cheapest live listing. What a pool could cost at best
-//! is known before it is looked into, so the search ends as soon as the next pool cannot be better.
+//! Which listings an order may draw from, and the best block of one pool.
 
 use super::cover::{self, Cover, Starts};
-use super::{Block, Buyer, Wanted};
+use super::lane::Slate;
+use super::single::{self, Stack};
+use super::{Block, Buyer, Draw, Wanted};
 use crate::engine::capacity::{Capacity, Offer, Yard};
 use crate::engine::catalogue::Sku;
 use crate::engine::listing::{Listing, ListingState};
@@ -47,12 +46,12 @@ pub(super) struct Found<'a> {
     pub(super) start: Minute,
     pub(super) worth: Worth,
     /// When its first draw was published.
-    first_seq: u64,
+    pub(super) first_seq: u64,
 }
 
 impl Found<'_> {
     /// Larger, then cheaper, then earlier, then published first.
-    fn beats(&self, other: &Found<'_>) -> bool {
+    pub(super) fn beats(&self, other: &Found<'_>) -> bool {
         let rank = |found: &Found<'_>| (found.worth, found.start, found.first_seq);
         self.size > other.size || (self.size == other.size && rank(self) < rank(other))
     }
@@ -84,54 +83,30 @@ impl<'a> Search<'a> {
 
     /// The best block, drawn.
     pub(super) fn block(&self) -> Option<Block> {
-        self.best().map(|found| self.drawn(found))
+        let mut slate = Slate::default();
+        let found = self.best_on(&mut slate)?;
+        let draws = slate.draws_of(&found);
+        let window = Window::lasting(found.start, self.minutes).expect("a block lasts");
+        let again = || {
+            let offers = self.eligible_at(found.yard, found.size, found.start);
+            cover::draws(offers, found.size, window)
+        };
+        Some(drawn(found, window, draws.unwrap_or_else(again)))
     }
 
     /// The best block of all pools.
     pub(super) fn best(&self) -> Option<Found<'a>> {
+        self.best_on(&mut Slate::default())
+    }
+
+    fn best_on(&self, slate: &mut Slate<'a>) -> Option<Found<'a>> {
         let mut best: Option<Found<'a>> = None;
         for (place, code) in self.skus.iter().enumerate() {
             if !self.skus[..place].contains(code) {
-                self.best_of_sku(code, &mut best);
+                self.best_of_sku(code, &mut best, slate);
             }
         }
         best
-    }
-
-    fn best_of_sku(&self, code: &SkuCode, best: &mut Option<Found<'a>>) {
-        let Some(lane) = self.capacity.by_price.get(code) else { return };
-        let Some(&(_, _, any)) = lane.first() else { return };
-        let sku = &self.capacity.yards[any].sku;
-        let (Some(starts), Some(sizes)) = (self.starts(sku), self.sizes(sku)) else { return };
-        let mut looked = 0;
-        for &(price, seq, index) in lane {
-            if self.limit.is_some_and(|limit| price > limit) {
-                break;
-            }
-            let least = best.map_or(sizes.least, |best| up_to_lot(best.size, sku).max(sizes.least));
-            if let Some(best) = best.filter(|best| best.size >= sizes.most) {
-                let bound = price.worth(best.size, self.minutes);
-                let later = best.start <= starts.earliest && seq > best.first_seq;
-                if best.size > sizes.most || bound > best.worth || (bound == best.worth && later) {
-                    break;
-                }
-            }
-            let yard = &self.capacity.yards[index];
-            if least > sizes.most || !self.accepts_region(&yard.pool.region) {
-                continue;
-            }
-            if looked == self.pools_max {
-                break;
-            }
-            looked += 1;
-            let sizes = Sizes { least, ..sizes };
-            let Some((size, start, worth)) = self.largest(yard, sizes, starts) else { continue };
-            let first_seq = self.first_seq(yard, size, start);
-            let found = Found { yard, size, start, worth, first_seq };
-            if best.is_none_or(|best| found.beats(&best)) {
-                *best = Some(found);
-            }
-        }
     }
 
     /// The starts to consider for a SKU; `None` when there are none or the duration is not in
@@ -213,6 +188,21 @@ impl<'a> Search<'a> {
         yard.offers.iter().filter(move |offer| self.hurdle(&offer.listing, sizes).is_none())
     }
 
+    /// Those of them that may have something free in `window`.
+    fn stocked(
+        &self,
+        yard: &'a Yard,
+        size: Gpus,
+        window: Window,
+    ) -> impl Iterator<Item = &'a Offer> {
+        let sizes = Sizes { least: size, most: size };
+        let outline = yard.outline.as_ref();
+        let may_have = move |place| outline.is_none_or(|outline| outline.may_have(place, window));
+        let offers = yard.offers.iter().enumerate();
+        let offers = offers.filter(move |(place, _)| may_have(*place)).map(|(_, offer)| offer);
+        offers.filter(move |offer| self.hurdle(&offer.listing, sizes).is_none())
+    }
+
     /// Those it may draw from when it starts at `start`.
     fn eligible_at(
         &self,
@@ -237,14 +227,14 @@ impl<'a> Search<'a> {
         size: Gpus,
         starts: Starts,
     ) -> Option<(Gpus, Minute, Worth)> {
-        let (start, worth) = self.fit(yard, size, starts)?;
-        (worth <= self.worth_max(size)).then_some((size, start, worth))
+        let (start, worth) = self.fit(yard, size, starts, self.worth_max(size))?;
+        Some((size, start, worth))
     }
 
     /// The cheapest block of the largest size in one pool. Between two sizes at which some
     /// listing's limits let it in or out, a smaller block is never dearer a GPU, so each such range
     /// is halved.
-    fn largest(
+    pub(super) fn largest(
         &self,
         yard: &'a Yard,
         sizes: Sizes,
@@ -302,22 +292,53 @@ impl<'a> Search<'a> {
         Some(good)
     }
 
-    /// The cheapest start of a block of `size` in one pool, and its worth.
-    fn fit(&self, yard: &'a Yard, size: Gpus, starts: Starts) -> Option<(Minute, Worth)> {
-        let mut offers = self.eligible(yard, size);
+    /// The cheapest start of a block of `size` in one pool, and its worth, if at most `most`.
+    pub(super) fn fit(
+        &self,
+        yard: &'a Yard,
+        size: Gpus,
+        starts: Starts,
+        most: Worth,
+    ) -> Option<(Minute, Worth)> {
+        let window = starts.window();
+        let offers = self.stocked(yard, size, window);
+        let mut offers = offers.filter(|offer| !offer.free.is_zero_over(window));
         let first = offers.next()?;
         // The cheapest listing alone, most often: nothing can cost less, and with all others dearer
         // nothing that costs the same can start earlier.
+        let least = first.listing.price.worth(size, self.minutes);
+        if least > most {
+            return None;
+        }
         let alone = self.fit_alone(yard, first, size, starts);
         let next = offers.next();
         if let Some(start) = alone {
             let is_rivalled = next.is_some_and(|next| next.listing.price == first.listing.price);
             if start == starts.earliest || !is_rivalled {
-                return Some((start, first.listing.price.worth(size, self.minutes)));
+                return Some((start, least));
             }
         }
         next?;
-        self.fit_stacked(yard, size, starts)
+        self.fit_stacked(yard, size, starts, most)
+    }
+
+    /// The block of `size` that starts at `start` in one pool, if it costs at most `most`.
+    pub(super) fn priced(
+        &self,
+        yard: &'a Yard,
+        size: Gpus,
+        start: Minute,
+        most: Worth,
+        stack: &mut Stack<'a>,
+    ) -> Option<Found<'a>> {
+        let window = Window::lasting(start, self.minutes)?;
+        if yard.may_be_short(window) && yard.room.min_over(window) < i64::from(size) {
+            return None;
+        }
+        let offers = self.stocked(yard, size, window);
+        let offers = offers.filter(|offer| self.opens(&offer.listing) <= start);
+        let priced = single::price(offers, size, window, most, stack)?;
+        Some(Found { yard, size, start, worth: priced.worth, first_seq: priced.first_seq })
     }
 
     /// The earliest start at which one listing fills the block alone.
@@ -338,15 +359,22 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The cheapest start when listings stack.
-    fn fit_stacked(&self, yard: &'a Yard, size: Gpus, starts: Starts) -> Option<(Minute, Worth)> {
+    /// The cheapest start when listings stack, if a block costs at most `most`.
+    fn fit_stacked(
+        &self,
+        yard: &'a Yard,
+        size: Gpus,
+        starts: Starts,
+        mut most: Worth,
+    ) -> Option<(Minute, Worth)> {
         let mut best: Option<(Minute, Worth)> = None;
         for range in self.by_notice(yard, size, starts) {
-            let offers = self.eligible_at(yard, size, range.earliest);
-            let found = Cover::lay(yard, offers, size, range.window()).cheapest(range);
-            let is_better =
-                |(_, worth): &(Minute, Worth)| best.is_none_or(|(_, least)| *worth < least);
-            best = found.filter(is_better).or(best);
+            let Some(cover) = self.cover(yard, size, range, most) else { continue };
+            let Some((start, worth)) = cover.cheapest(range) else { continue };
+            if worth <= most && best.is_none_or(|(_, least)| worth < least) {
+                best = Some((start, worth));
+                most = worth;
+            }
         }
         best
     }
@@ -360,20 +388,36 @@ impl<'a> Search<'a> {
 
     fn earliest_of(&self, yard: &'a Yard, size: Gpus, starts: Starts) -> Option<Minute> {
         self.by_notice(yard, size, starts).into_iter().find_map(|range| {
-            let cover = self.cover(yard, size, range);
-            cover.earliest_within(range, self.worth_max(size)).map(|(start, _)| start)
+            let most = self.worth_max(size);
+            let cover = self.cover(yard, size, range, most)?;
+            cover.earliest_within(range, most).map(|(start, _)| start)
         })
     }
 
-    /// What `size` GPUs of a pool cost over time, for starts that meet the same listings.
-    pub(super) fn cover(&self, yard: &'a Yard, size: Gpus, starts: Starts) -> Cover {
-        let offers = self.eligible_at(yard, size, starts.earliest);
-        Cover::lay(yard, offers, size, starts.window())
+    /// What `size` GPUs of a pool cost over time, for starts that meet the same listings; `None`
+    /// when every block costs more than `most`.
+    pub(super) fn cover(
+        &self,
+        yard: &'a Yard,
+        size: Gpus,
+        starts: Starts,
+        most: Worth,
+    ) -> Option<Cover> {
+        let window = starts.window();
+        let offers = self.stocked(yard, size, window);
+        let offers = offers.filter(|offer| {
+            self.opens(&offer.listing) <= starts.earliest && !offer.free.is_zero_over(window)
+        });
+        let rate = Worth::from_exact(most.exact().div_euclid(i128::from(self.minutes)));
+        Cover::lay(yard, offers, size, window, rate)
     }
 
     /// The starts, parted where a listing's notice lets it in: within a part all starts meet the
     /// same listings.
     fn by_notice(&self, yard: &'a Yard, size: Gpus, starts: Starts) -> Vec<Starts> {
+        if yard.offers.iter().all(|offer| self.opens(&offer.listing) <= starts.earliest) {
+            return vec![starts];
+        }
         let slot_minutes = starts.slot_minutes;
         let opens = |offer: &Offer| self.opens(&offer.listing).ceil_to(slot_minutes);
         let inside = |at: &Minute| starts.earliest < *at && *at <= starts.latest;
@@ -388,32 +432,30 @@ impl<'a> Search<'a> {
     }
 
     /// When the first draw of a block was published.
-    fn first_seq(&self, yard: &'a Yard, size: Gpus, start: Minute) -> u64 {
+    pub(super) fn first_seq(&self, yard: &'a Yard, size: Gpus, start: Minute) -> u64 {
         let mut offers = self.eligible_at(yard, size, start);
         let first = offers.find(|offer| offer.free.at(start) > 0);
         first.expect("a block that fits draws from its start on").listing.published_seq
     }
+}
 
-    /// A found block with its draws.
-    pub(super) fn drawn(&self, found: Found<'a>) -> Block {
-        let Found { yard, size, start, worth, .. } = found;
-        let window = Window::lasting(start, self.minutes).expect("a block lasts");
-        let draws = cover::draws(self.eligible_at(yard, size, start), size, window);
-        Block {
-            pool: yard.pool.id,
-            provider: yard.pool.provider,
-            sku: yard.pool.sku.clone(),
-            region: yard.pool.region.clone(),
-            gpus: size,
-            window,
-            worth,
-            value: worth.floor().expect("what is affordable is an amount"),
-            draws,
-        }
+/// A found block with its draws.
+fn drawn(found: Found<'_>, window: Window, draws: Vec<Draw>) -> Block {
+    let Found { yard, size, worth, .. } = found;
+    Block {
+        pool: yard.pool.id,
+        provider: yard.pool.provider,
+        sku: yard.pool.sku.clone(),
+        region: yard.pool.region.clone(),
+        gpus: size,
+        window,
+        worth,
+        value: worth.floor().expect("what is affordable is an amount"),
+        draws,
     }
 }
 
 /// The next multiple of the lot.
-fn up_to_lot(gpus: Gpus, sku: &Sku) -> Gpus {
+pub(super) fn up_to_lot(gpus: Gpus, sku: &Sku) -> Gpus {
     gpus.next_multiple_of(sku.gpus_per_node)
 }

@@ -9,7 +9,7 @@ use super::{Alternative, AlternativeKind, Shortage};
 use crate::engine::capacity::{Offer, Yard};
 use crate::engine::listing::{Listing, ListingState};
 use crate::engine::order::Reason;
-use crate::model::{Gpus, Minute, limits};
+use crate::model::{Gpus, Minute, Worth, limits};
 
 /// How far the listings of the accepted SKUs and regions came.
 #[derive(Debug)]
@@ -177,7 +177,9 @@ fn room(asked: &Search<'_>) -> (Gpus, Option<Minute>) {
     let short_at = site.and_then(|yard| {
         let (starts, sizes) = (asked.starts(&yard.sku)?, asked.sizes(&yard.sku)?);
         let is_single = starts.earliest == starts.latest;
-        is_single.then(|| asked.cover(yard, sizes.least, starts).short_at()).flatten()
+        let at_any_price = Worth::from_exact(i128::MAX);
+        let cover = is_single.then(|| asked.cover(yard, sizes.least, starts, at_any_price));
+        cover.flatten()?.short_at()
     });
     (free, short_at)
 }

@@ -129,9 +129,12 @@ proptest! {
 
     #[test]
     fn equals_the_oracle(sites in sites(), wish in wish()) {
-        let (capacity, naive) = build(&sites, wish.now);
+        let (mut capacity, naive) = build(&sites, wish.now);
         let expected = naive.cheapest(&wish);
-        match ask(&capacity, &wish) {
+        let unguided = ask(&capacity, &wish);
+        capacity.outline_all();
+        prop_assert_eq!(&ask(&capacity, &wish), &unguided, "outlines only save time");
+        match unguided {
             Ok(block) => {
                 let found = written(&block, wish.minutes);
                 prop_assert_eq!(Some(found), expected);

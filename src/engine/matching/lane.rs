@@ -1,0 +1,242 @@
+//! The pools of one SKU, and in which order they are looked into.
+//!
+//! Pools come in the order of their cheapest live listing, a handful at a time. When one's turn has
+//! come, its outline says what a block costs there at best, in each part of a wide range of starts.
+//! The cheapest is looked into first, and none that cannot be better than the best found so far.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::Draw;
+use super::cover::{self, Starts};
+use super::search::{Found, Search, Sizes, up_to_lot};
+use super::single::{Stack, Take};
+use crate::engine::capacity::{GRAIN, Lane, Rates, Yard};
+use crate::model::id::PoolId;
+use crate::model::{Minute, Price, SkuCode, Worth};
+
+/// So many pools are weighed against each other at a time.
+const WEIGHED: usize = 16;
+/// A range of starts is parted into so many at most.
+const PARTS: i64 = 32;
+/// Fewer changes of a pool's room in a range of starts make it a calm one. Nearly none in tests, so
+/// that their small markets are weighed as busy ones are.
+const CHANGES_CALM: usize = if cfg!(test) { 2 } else { 32 };
+/// Blocks that touch more days are weighed by the cheapest listing alone: it is quicker to look.
+const DAYS_WEIGHED: i64 = 128;
+
+/// Some starts in one pool.
+#[derive(Debug, Clone, Copy)]
+struct Part<'a> {
+    /// A block costs at least so much here.
+    bound: Worth,
+    /// Whether the bound is the outline's; else it is that of the first live listing alone.
+    is_weighed: bool,
+    starts: Starts,
+    /// The place of the pool's first live listing.
+    first: (Price, u64),
+    yard: &'a Yard,
+}
+
+/// The order in which parts are looked into: the cheapest first, then the earliest, then the pool
+/// whose first listing is. The last is the part's place on the slate.
+type Turn = Reverse<(Worth, Minute, (Price, u64), usize)>;
+
+/// What a search writes on, kept from one pool to the next.
+#[derive(Debug, Default)]
+pub(super) struct Slate<'a> {
+    parts: Vec<Part<'a>>,
+    /// A heap, not a sorted list: few of many parts are looked into.
+    turns: BinaryHeap<Turn>,
+    rates: Rates,
+    stack: Stack<'a>,
+    /// What was taken for the best block with a single start, and where that is.
+    takes: Vec<Take<'a>>,
+    taken_for: Option<(PoolId, Minute)>,
+}
+
+impl<'a> Slate<'a> {
+    fn add(&mut self, part: Part<'a>) {
+        let place = self.parts.len();
+        self.turns.push(Reverse((part.bound, part.starts.earliest, part.first, place)));
+        self.parts.push(part);
+    }
+
+    /// The draws of a block, when it was stacked on this slate.
+    pub(super) fn draws_of(&self, found: &Found<'a>) -> Option<Vec<Draw>> {
+        let is_it = self.taken_for == Some((found.yard.pool.id, found.start));
+        is_it.then(|| {
+            let mut draws: Vec<Draw> = Vec::with_capacity(self.takes.len());
+            let mut mine = 0;
+            for take in &self.takes {
+                let listing = take.offer.listing.id;
+                if draws.last().is_some_and(|last| last.listing != listing) {
+                    mine = draws.len();
+                }
+                cover::draw(&mut draws, mine, take.offer, take.window, take.gpus);
+            }
+            // Stable: within one start the offers keep their order.
+            draws.sort_by_key(|draw| draw.window.start());
+            draws
+        })
+    }
+}
+
+impl<'a> Search<'a> {
+    pub(super) fn best_of_sku(
+        &self,
+        code: &SkuCode,
+        best: &mut Option<Found<'a>>,
+        slate: &mut Slate<'a>,
+    ) {
+        let Some(lane) = self.lane(code) else { return };
+        let Some(&(_, _, any)) = lane.first() else { return };
+        let sku = &self.capacity.yards[any].sku;
+        let (Some(starts), Some(sizes)) = (self.starts(sku), self.sizes(sku)) else { return };
+        let mut lane = lane.iter();
+        let mut looked = 0;
+        let mut is_over = false;
+        while !is_over {
+            slate.parts.clear();
+            slate.turns.clear();
+            is_over = loop {
+                let Some(&(price, seq, index)) = lane.next() else { break true };
+                if self.limit.is_some_and(|limit| price > limit)
+                    || self.is_settled(best, (price, seq), sizes, starts)
+                {
+                    break true;
+                }
+                let yard = &self.capacity.yards[index];
+                if !self.accepts_region(&yard.pool.region) {
+                    continue;
+                }
+                if looked == self.pools_max {
+                    break true;
+                }
+                looked += 1;
+                let (bound, first) = (price.worth(sizes.most, self.minutes), (price, seq));
+                slate.add(Part { bound, is_weighed: false, starts, first, yard });
+                if slate.parts.len() == WEIGHED {
+                    break false;
+                }
+            };
+            while let Some(Reverse((.., place))) = slate.turns.pop() {
+                let part = slate.parts[place];
+                if self.is_beaten(&part, best, sizes) {
+                    // Those behind it are no cheaper.
+                    if best.is_some_and(|best| part.bound > best.worth) {
+                        break;
+                    }
+                    continue;
+                }
+                if !part.is_weighed {
+                    self.weigh(part, sizes, slate);
+                    continue;
+                }
+                let least = best.map_or(sizes.least, |best| up_to_lot(best.size, sku));
+                let sizes = Sizes { least: least.max(sizes.least), ..sizes };
+                let Some(found) = self.look(&part, sizes, best, slate) else { continue };
+                if best.is_none_or(|best| found.beats(&best)) {
+                    *best = Some(found);
+                    let is_stacked = part.starts.is_single() && sizes.least == sizes.most;
+                    slate.taken_for = is_stacked.then_some((found.yard.pool.id, found.start));
+                    if is_stacked {
+                        std::mem::swap(&mut slate.takes, &mut slate.stack.takes);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The pools that may be looked into, by the place of their first live listing.
+    fn lane(&self, code: &SkuCode) -> Option<&'a Lane> {
+        match self.regions {
+            [region] if !self.elsewhere => self.capacity.by_region.get(code)?.get(region),
+            _ => self.capacity.by_price.get(code),
+        }
+    }
+
+    /// Whether no pool whose first live listing is at this place, or at a later one, can be better.
+    fn is_settled(
+        &self,
+        best: &Option<Found<'a>>,
+        (price, seq): (Price, u64),
+        sizes: Sizes,
+        starts: Starts,
+    ) -> bool {
+        let Some(best) = best.filter(|best| best.size >= sizes.most) else { return false };
+        let bound = price.worth(best.size, self.minutes);
+        let later = best.start <= starts.earliest && seq > best.first_seq;
+        best.size > sizes.most || bound > best.worth || (bound == best.worth && later)
+    }
+
+    /// Whether no block of this part can be better.
+    fn is_beaten(&self, part: &Part<'_>, best: &Option<Found<'a>>, sizes: Sizes) -> bool {
+        let Some(best) = best.filter(|best| best.size >= sizes.most) else { return false };
+        let later = best.start < part.starts.earliest;
+        part.bound > best.worth
+            || (part.bound == best.worth && later)
+            || self.is_settled(&Some(best), part.first, sizes, part.starts)
+    }
+
+    /// Notes what a block costs at best in one pool, part by part. A pool that has too little at
+    /// all times is left out.
+    fn weigh(&self, whole: Part<'a>, sizes: Sizes, slate: &mut Slate<'a>) {
+        let Part { bound: plain, starts, yard, .. } = whole;
+        let whole = Part { is_weighed: true, ..whole };
+        let range = starts.latest.since(starts.earliest);
+        let days = (range + self.minutes) / GRAIN;
+        // Where little changes, to look costs less than to weigh each day of a wide range.
+        let is_calm =
+            || yard.room.changes_within(starts.window()).take(CHANGES_CALM).count() < CHANGES_CALM;
+        let is_worth_it =
+            sizes.least == sizes.most && days <= DAYS_WEIGHED && (starts.is_single() || !is_calm());
+        let outline = yard.outline.as_ref().filter(|_| is_worth_it);
+        let Some(outline) = outline else {
+            slate.add(whole);
+            return;
+        };
+        outline.rates(starts.window(), sizes.most, &mut slate.rates);
+        // Not much shorter than a block, or the same time would be looked into again and again.
+        let least = GRAIN.max(range / PARTS).max(self.minutes);
+        let step = least.div_euclid(GRAIN) * GRAIN;
+        let mut earliest = starts.earliest;
+        while earliest <= starts.latest {
+            let next = earliest.plus(step - earliest.count().rem_euclid(GRAIN));
+            let next = next.ceil_to(starts.slot_minutes);
+            let slot = i64::from(starts.slot_minutes);
+            let latest = starts.latest.min(next.plus(-slot));
+            let least = slate.rates.least(earliest, latest, self.minutes);
+            if let Some(bound) = least {
+                let starts = Starts { earliest, latest, ..starts };
+                slate.add(Part { bound: bound.max(plain), starts, ..whole });
+            }
+            earliest = next;
+        }
+    }
+
+    /// The best block of one part.
+    fn look(
+        &self,
+        part: &Part<'a>,
+        sizes: Sizes,
+        best: &Option<Found<'a>>,
+        slate: &mut Slate<'a>,
+    ) -> Option<Found<'a>> {
+        let &Part { starts, yard, .. } = part;
+        if sizes.least < sizes.most {
+            let (size, start, worth) = self.largest(yard, sizes, starts)?;
+            let first_seq = self.first_seq(yard, size, start);
+            return Some(Found { yard, size, start, worth, first_seq });
+        }
+        let size = sizes.most;
+        let most = self.worth_max(size);
+        let most = best.filter(|best| best.size == size).map_or(most, |it| most.min(it.worth));
+        if starts.is_single() {
+            return self.priced(yard, size, starts.earliest, most, &mut slate.stack);
+        }
+        let (start, worth) = self.fit(yard, size, starts, most)?;
+        let first_seq = self.first_seq(yard, size, start);
+        Some(Found { yard, size, start, worth, first_seq })
+    }
+}
