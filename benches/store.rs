@@ -11,6 +11,8 @@
 )]
 #![expect(clippy::cast_precision_loss, reason = "rates are shown, not kept")]
 
+#[path = "../tests/store/billed.rs"]
+mod billed;
 #[path = "../tests/cluster/mod.rs"]
 mod cluster;
 #[allow(dead_code, reason = "the tests use the rest of it")]

@@ -64,6 +64,19 @@ pub struct Flags {
     /// HEADROOM_CANCELLATION_FEE: of what is left of a contract, in basis points [default: 2500]
     #[arg(long, global = true, value_name = "BPS", help_heading = "Settings")]
     pub cancellation_fee: Option<String>,
+    /// HEADROOM_RESERVE: kept back of a provider's part of each payment, in basis points [default:
+    /// 500]
+    #[arg(long, global = true, value_name = "BPS", help_heading = "Settings")]
+    pub reserve: Option<String>,
+    /// HEADROOM_RESERVE_DAYS: how long it is kept back [default: 90]
+    #[arg(long, global = true, value_name = "DAYS", help_heading = "Settings")]
+    pub reserve_days: Option<String>,
+    /// HEADROOM_GRACE_DAYS: how long after its due day an invoice may still be paid [default: 3]
+    #[arg(long, global = true, value_name = "DAYS", help_heading = "Settings")]
+    pub grace_days: Option<String>,
+    /// HEADROOM_DRAFT_HOURS: how long a draft invoice waits before it opens by itself [default: 24]
+    #[arg(long, global = true, value_name = "HOURS", help_heading = "Settings")]
+    pub draft_hours: Option<String>,
     /// HEADROOM_CURRENCY: the market's one settlement currency [default: USD]
     #[arg(long, global = true, value_name = "CODE", help_heading = "Settings")]
     pub currency: Option<String>,
@@ -127,6 +140,11 @@ pub struct Config {
     pub two_person_threshold: Money,
     pub platform_fee: BasisPoints,
     pub cancellation_fee: BasisPoints,
+    /// Kept back of a provider's part of each payment.
+    pub reserve: BasisPoints,
+    pub reserve_days: u32,
+    pub grace_days: u32,
+    pub draft_hours: u32,
     /// Three capital letters, as ISO 4217.
     pub currency: String,
     /// 0: one per processor.
@@ -163,7 +181,7 @@ pub enum ConfigError {
 }
 
 /// The default of every setting that has one, in the order in which they are shown.
-const TABLE: [(&str, &str); 18] = [
+const TABLE: [(&str, &str); 22] = [
     ("HEADROOM_LISTEN", "127.0.0.1:8080"),
     ("DATABASE_URL", "sqlite://headroom.db"),
     ("HEADROOM_DATA_DIR", "./data"),
@@ -179,6 +197,10 @@ const TABLE: [(&str, &str); 18] = [
     ("HEADROOM_TWO_PERSON_THRESHOLD", "1000000"),
     ("HEADROOM_PLATFORM_FEE", "500"),
     ("HEADROOM_CANCELLATION_FEE", "2500"),
+    ("HEADROOM_RESERVE", "500"),
+    ("HEADROOM_RESERVE_DAYS", "90"),
+    ("HEADROOM_GRACE_DAYS", "3"),
+    ("HEADROOM_DRAFT_HOURS", "24"),
     ("HEADROOM_CURRENCY", "USD"),
     ("HEADROOM_WORKERS", "0"),
     ("HEADROOM_CONFIG", ""),
@@ -202,6 +224,10 @@ impl Flags {
             "HEADROOM_TWO_PERSON_THRESHOLD" => self.two_person_threshold.as_deref(),
             "HEADROOM_PLATFORM_FEE" => self.platform_fee.as_deref(),
             "HEADROOM_CANCELLATION_FEE" => self.cancellation_fee.as_deref(),
+            "HEADROOM_RESERVE" => self.reserve.as_deref(),
+            "HEADROOM_RESERVE_DAYS" => self.reserve_days.as_deref(),
+            "HEADROOM_GRACE_DAYS" => self.grace_days.as_deref(),
+            "HEADROOM_DRAFT_HOURS" => self.draft_hours.as_deref(),
             "HEADROOM_CURRENCY" => self.currency.as_deref(),
             "HEADROOM_WORKERS" => self.workers.as_deref(),
             "HEADROOM_CONFIG" => self.config.as_deref().and_then(Path::to_str),
@@ -277,6 +303,10 @@ impl Config {
             two_person_threshold: get("HEADROOM_TWO_PERSON_THRESHOLD").amount()?,
             platform_fee: get("HEADROOM_PLATFORM_FEE").basis_points()?,
             cancellation_fee: get("HEADROOM_CANCELLATION_FEE").basis_points()?,
+            reserve: get("HEADROOM_RESERVE").basis_points()?,
+            reserve_days: get("HEADROOM_RESERVE_DAYS").up_to(limits::RESERVE_DAYS_MAX, "days")?,
+            grace_days: get("HEADROOM_GRACE_DAYS").up_to(limits::GRACE_DAYS_MAX, "days")?,
+            draft_hours: get("HEADROOM_DRAFT_HOURS").up_to(limits::DRAFT_HOURS_MAX, "hours")?,
             currency: get("HEADROOM_CURRENCY").currency()?,
             workers: get("HEADROOM_WORKERS").workers()?,
             told: found.iter().map(Found::told).collect(),
@@ -345,6 +375,12 @@ impl Found {
         let rule = "basis points from 0 to 10000";
         let parts: BasisPoints = self.read(rule)?;
         (parts <= 10_000).then_some(parts).ok_or_else(|| self.wrong(rule))
+    }
+
+    fn up_to(&self, most: u32, unit: &str) -> Result<u32, ConfigError> {
+        let rule = format!("a number of {unit} from 0 to {most}");
+        let count: u32 = self.read(&rule)?;
+        (count <= most).then_some(count).ok_or_else(|| self.wrong(&rule))
     }
 
     fn currency(&self) -> Result<String, ConfigError> {
@@ -501,6 +537,10 @@ mod tests {
             ("HEADROOM_LOG_FORMAT", "xml"),
             ("HEADROOM_TWO_PERSON_THRESHOLD", "-1"),
             ("HEADROOM_PLATFORM_FEE", "10001"),
+            ("HEADROOM_RESERVE", "10001"),
+            ("HEADROOM_RESERVE_DAYS", "731"),
+            ("HEADROOM_GRACE_DAYS", "-1"),
+            ("HEADROOM_DRAFT_HOURS", "721"),
             ("HEADROOM_CURRENCY", "usd"),
             ("HEADROOM_WORKERS", "many"),
             ("HEADROOM_OPERATOR_COUNTRY", "USA"),

@@ -71,6 +71,12 @@ pub fn settings(config: &Config) -> Settings {
         two_person_threshold: config.two_person_threshold,
         platform_fee: config.platform_fee,
         cancellation_fee: config.cancellation_fee,
+        reserve: config.reserve,
+        reserve_days: config.reserve_days,
+        grace_days: config.grace_days,
+        draft_hours: config.draft_hours,
+        // What every new contract promises; there is no setting for it.
+        sla: Settings::default().sla,
     }
 }
 

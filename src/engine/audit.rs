@@ -1,19 +1,22 @@
 //! Every invariant of the market, on one page, over the whole engine. Reads everything, changes
 //! nothing.
 
+mod collections;
+
 use std::collections::BTreeMap;
 
-use uuid::Uuid;
-
 use super::Engine;
-use super::contract::{Contract, ContractState};
+use super::billing::{InvoiceState, Party};
+use super::charge::Bill;
+use super::contract::Contract;
+use super::credit::LineState;
 use super::ledger::{Account, AccountKey, Book};
 use super::listing::Listing;
 use super::matching::Draw;
 use super::order::OrderState;
 use super::quote::QuoteState;
-use crate::model::id::{LineId, ListingId, PoolId};
-use crate::model::{Gpus, Money, Schedule, Window};
+use crate::model::id::{LineId, ListingId, OrgId, PoolId};
+use crate::model::{Money, Schedule};
 
 impl Engine {
     /// Checks every invariant; answers a sentence for each that is broken. Empty is sound.
@@ -22,6 +25,8 @@ impl Engine {
         self.audit_capacity(&mut broken);
         self.audit_lines(&mut broken);
         self.audit_contracts(&mut broken);
+        self.audit_receivables(&mut broken);
+        self.audit_collections(&mut broken);
         self.audit_books(&mut broken);
         self.audit_states(&mut broken);
         broken.extend(self.book.audit());
@@ -42,6 +47,9 @@ impl Engine {
                 by_listing.entry(draw.listing).or_default().add(draw.window, gpus);
                 *reserved.entry(pool).or_insert(0) += gpus * draw.window.minutes();
             }
+        }
+        for contract in self.contracts.iter() {
+            *reserved.entry(contract.pool).or_insert(0) -= contract.delivered + contract.lost;
         }
         self.audit_yards(&by_pool, &by_listing, broken);
         for pool in self.capacity.pools() {
@@ -92,10 +100,18 @@ impl Engine {
         contracts.chain(quotes)
     }
 
-    /// limit = available + held + drawn + defaulted, none negative; and every held micro-unit is
-    /// some contract's, resting order's or firm quote's.
+    /// limit = available + held + drawn + defaulted, none negative; every held micro-unit is some
+    /// contract's, resting order's or firm quote's; every drawn one is charged by some contract and
+    /// not yet invoiced, or invoiced and not yet settled.
     fn audit_lines(&self, broken: &mut Vec<String>) {
         let mut holds: BTreeMap<LineId, i128> = BTreeMap::new();
+        let mut drawn: BTreeMap<LineId, i128> = BTreeMap::new();
+        for contract in self.contracts.iter() {
+            *drawn.entry(contract.line).or_insert(0) += exact(contract.unbilled.amount());
+        }
+        for invoice in self.billing.invoices.values() {
+            *drawn.entry(invoice.line).or_insert(0) += exact(invoice.outstanding());
+        }
         let mut add = |line: Option<LineId>, amount: Money, what: &dyn std::fmt::Display| match line
         {
             Some(line) => *holds.entry(line).or_insert(0) += i128::from(amount.micros()),
@@ -117,6 +133,11 @@ impl Engine {
             if sum != i128::from(it.limit.micros()) || parts.iter().any(|part| part.is_negative()) {
                 broken.push(format!("{}: the limit is not the sum of its parts: {it:?}", line.id));
             }
+            let draws = drawn.remove(&line.id).unwrap_or(0);
+            // A line in default has nothing drawn: see `audit_collections`.
+            if line.state != LineState::Defaulted && draws != exact(it.drawn) {
+                broken.push(format!("{}: drawn {} is not the {draws} owed", line.id, it.drawn));
+            }
             let held = holds.remove(&line.id).unwrap_or(0);
             if held != i128::from(it.held.micros()) {
                 broken
@@ -132,9 +153,16 @@ impl Engine {
     /// charge.
     fn audit_contracts(&self, broken: &mut Vec<String>) {
         for contract in self.contracts.iter() {
-            if !adds_up(&contract.allocations, contract.window, contract.gpus) {
+            let allocated = sum_of(&contract.allocations);
+            if contract.is_live() && allocated != contract.promised() {
                 broken.push(format!("{}: its allocations are not its GPUs", contract.id));
             }
+            let mut left = allocated;
+            left.subtract_all(&sum_of(&contract.losses));
+            if left.stretches().any(|stretch| stretch.count < 0) {
+                broken.push(format!("{}: more is lost than was promised", contract.id));
+            }
+            self.audit_accrual(contract, broken);
             let (value, parts) = contract.charge(contract.window.end());
             let sum: i128 = [parts.provider, parts.vendor, parts.platform]
                 .iter()
@@ -148,14 +176,80 @@ impl Engine {
             }
         }
         for quote in self.quotes.open.values() {
-            if !adds_up(&quote.block.draws, quote.block.window, quote.block.gpus) {
+            let gpus = i64::from(quote.block.gpus);
+            if sum_of(&quote.block.draws) != Schedule::flat(quote.block.window, gpus) {
                 broken.push(format!("{}: its draws are not its GPUs", quote.id));
             }
         }
     }
 
-    /// In every book, debits equal credits and no account has crossed zero. What guarantors have
-    /// committed covers every live contract's commitment.
+    /// What was posted is what was delivered by then; what waits for the invoice adds up.
+    fn audit_accrual(&self, contract: &Contract, broken: &mut Vec<String>) {
+        let id = contract.id;
+        let due = contract.tally(contract.accrued_to);
+        let posted = (contract.accrued, contract.delivered, contract.lost);
+        if posted != (due.charge, due.delivered, due.lost) {
+            broken.push(format!("{id}: accrued {posted:?} of what is due {due:?}"));
+        }
+        let Bill { provider, platform, programs, .. } = &contract.unbilled;
+        let shares: i128 = programs.iter().map(|part| exact(part.share)).sum();
+        if exact(contract.unbilled.amount()) != exact(*provider) + exact(*platform) + shares {
+            broken.push(format!("{id}: the parts of what is unbilled do not add up"));
+        }
+    }
+
+    /// What customers owe is in the books as receivables, unbilled and invoiced; what parties wait
+    /// for as payables.
+    fn audit_receivables(&self, broken: &mut Vec<String>) {
+        let mut owed: BTreeMap<AccountKey, i128> = BTreeMap::new();
+        let mut add = |account, owner: OrgId, amount: i128| {
+            *owed.entry(AccountKey::of(account, owner.uuid())).or_insert(0) += amount;
+        };
+        for contract in self.contracts.iter() {
+            let Bill { provider, programs, .. } = &contract.unbilled;
+            add(Account::GlUnbilled, contract.customer, exact(contract.unbilled.amount()));
+            add(Account::GlProviderAccrued, contract.provider, exact(*provider));
+            for part in programs {
+                add(Account::GlVendorAccrued, part.vendor, exact(part.share));
+            }
+        }
+        for invoice in self.billing.invoices.values() {
+            let receivable = match invoice.state {
+                InvoiceState::Draft => Account::GlUnbilled,
+                _ => Account::GlInvoiced,
+            };
+            add(receivable, invoice.org, exact(invoice.outstanding()));
+            for part in invoice.parts_left() {
+                match part.party {
+                    Party::Provider(org) => {
+                        add(Account::GlProviderAccrued, org, exact(part.amount));
+                    }
+                    Party::Vendor { vendor, .. } => {
+                        add(Account::GlVendorAccrued, vendor, exact(part.amount));
+                    }
+                    Party::Platform => {}
+                }
+            }
+        }
+        let kinds = [
+            Account::GlUnbilled,
+            Account::GlInvoiced,
+            Account::GlProviderAccrued,
+            Account::GlVendorAccrued,
+        ];
+        for (key, balance) in self.ledger.accounts() {
+            let due = owed.remove(&key).unwrap_or(0);
+            let booked = i128::from(balance.net(key.account));
+            if kinds.contains(&key.account) && booked != due {
+                broken.push(format!("{key}: {booked} in the books, {due} owed"));
+            }
+        }
+        for (key, due) in owed.into_iter().filter(|(_, due)| *due != 0) {
+            broken.push(format!("{key}: nothing in the books, {due} owed"));
+        }
+    }
+
+    /// In every book, debits equal credits and no account has crossed zero.
     fn audit_books(&self, broken: &mut Vec<String>) {
         let mut sums: BTreeMap<Book, i128> = BTreeMap::new();
         for (key, balance) in self.ledger.accounts() {
@@ -170,28 +264,26 @@ impl Engine {
                 broken.push(format!("the {book} book is out of balance by {sum}"));
             }
         }
-        let mut committed: BTreeMap<(Uuid, Uuid), i64> = BTreeMap::new();
-        for contract in self.contracts.iter() {
-            for commitment in &contract.commitments {
-                let key = (commitment.program.uuid(), contract.line.uuid());
-                *committed.entry(key).or_insert(0) += commitment.committed.micros();
-            }
-        }
-        for ((program, line), sum) in committed {
-            let key = AccountKey::of_both(Account::GuaCommitted, program, line);
-            if self.ledger.net(key) < sum {
-                broken.push(format!("{key} is less than the {sum} of its contracts"));
-            }
-        }
     }
 
     /// Only what is in a live state is in memory, and every deadline follows from a fact.
     fn audit_states(&self, broken: &mut Vec<String>) {
-        let is_live = |contract: &Contract| {
-            matches!(contract.state, ContractState::Scheduled | ContractState::Active)
-        };
-        for contract in self.contracts.iter().filter(|contract| !is_live(contract)) {
-            broken.push(format!("{} is {} and still in memory", contract.id, contract.state));
+        for contract in self.contracts.iter() {
+            if contract.is_live() != contract.ended_at.is_none() {
+                broken.push(format!("{} is {} and has an end", contract.id, contract.state));
+            }
+            if contract.settled {
+                broken.push(format!("{} is settled and still in memory", contract.id));
+            }
+        }
+        for invoice in self.billing.invoices.values() {
+            let is_over = matches!(
+                invoice.state,
+                InvoiceState::Paid | InvoiceState::Void | InvoiceState::WrittenOff
+            );
+            if is_over && invoice.claimed == invoice.recovered {
+                broken.push(format!("{} is {} and still in memory", invoice.id, invoice.state));
+            }
         }
         for order in self.book.orders().filter(|order| order.state != OrderState::Open) {
             broken.push(format!("{} is {} and still in the book", order.id, order.state));
@@ -207,11 +299,15 @@ impl Engine {
     }
 }
 
-/// Whether draws add up to `gpus` at every instant of `window` and to nothing outside it.
-fn adds_up(draws: &[Draw], window: Window, gpus: Gpus) -> bool {
+/// All draws together, over time.
+fn sum_of(draws: &[Draw]) -> Schedule {
     let mut sum = Schedule::empty();
     for draw in draws {
         sum.add(draw.window, i64::from(draw.gpus));
     }
-    sum == Schedule::flat(window, i64::from(gpus))
+    sum
+}
+
+fn exact(money: Money) -> i128 {
+    i128::from(money.micros())
 }

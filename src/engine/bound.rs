@@ -61,6 +61,19 @@ pub(super) fn note(field: &'static str, text: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// A caller's own words for something, of at most [`limits::REFERENCE_LENGTH_MAX`] characters; none
+/// of them a control character, which PostgreSQL cannot all keep.
+///
+/// # Errors
+/// `OutOfBounds` for its length, `Invalid` for control characters.
+pub(super) fn reference(field: &'static str, text: &str) -> Result<(), Refusal> {
+    count(field, text.chars().count(), 0, limits::REFERENCE_LENGTH_MAX)?;
+    if text.chars().any(char::is_control) {
+        return Err(Refusal::Invalid { field, rule: "no control characters" });
+    }
+    Ok(())
+}
+
 /// An email address in the form in which it is kept: lower case. Whether it can be delivered to is
 /// shown by using it; here it only has to look like one.
 ///

@@ -211,20 +211,6 @@ impl Engine {
         self.move_capacity(at, pool, off, left, contract, at.now(), out);
     }
 
-    /// Delivers a contract's GPU-minutes: reserved to delivered.
-    pub(super) fn deliver(
-        &mut self,
-        at: &Stamp,
-        pool: PoolId,
-        gpu_minutes: i64,
-        contract: ContractId,
-        effective_at: Minute,
-        out: &mut Effects,
-    ) {
-        let way = (Account::CapReserved, Account::CapDelivered);
-        self.move_capacity(at, pool, way, gpu_minutes, Some(contract), effective_at, out);
-    }
-
     /// One transfer of a pool's GPU-minutes, from the first account to the second.
     pub(super) fn move_capacity(
         &mut self,
@@ -242,6 +228,9 @@ impl Engine {
             (Account::CapListed, Account::CapReserved) => EntryKind::CapacityReserved,
             (Account::CapReserved, Account::CapListed) => EntryKind::CapacityReleased,
             (Account::CapReserved, Account::CapDelivered) => EntryKind::CapacityDelivered,
+            (Account::CapReserved | Account::CapDelivered, Account::CapLost) => {
+                EntryKind::CapacityLost
+            }
             other => unreachable!("capacity does not move from {other:?}"),
         };
         let account = |account| AccountKey::of(account, pool.uuid());

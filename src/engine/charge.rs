@@ -1,5 +1,6 @@
 //! What a block charges the customer, and who gets which part of it.
 //!
+//! What was not delivered is charged to nobody: it is taken off the draws before they are counted.
 //! A charge is a sum of runs. A run is the time of one program under one share; it is floored once
 //! on its running total and split by Webster on that total, so any way of cutting time adds up to
 //! the same.
@@ -10,7 +11,7 @@ use super::Engine;
 use super::contract::{Contract, Terms};
 use super::matching::Draw;
 use super::program::FrozenProgram;
-use super::split::webster;
+use super::split::{apportion, webster};
 use crate::model::id::{OrgId, ProgramId};
 use crate::model::{BasisPoints, Minute, Money, Window, Worth};
 
@@ -19,6 +20,130 @@ const WHOLE: BasisPoints = 10_000;
 
 /// Contract months are never shorter: a window up to this long lies in its first month.
 const SHORTEST_MONTH_MINUTES: i64 = 28 * 24 * 60;
+
+/// From this availability down (basis points of the GPU-minutes of a month) the customer is
+/// credited this part of the month's charge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct SlaStep {
+    pub below: BasisPoints,
+    pub credit: BasisPoints,
+}
+
+/// What is charged under one program, and the vendor's share of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ProgramPart {
+    pub program: ProgramId,
+    pub vendor: OrgId,
+    /// What its guarantee covers.
+    pub charged: Money,
+    pub share: Money,
+}
+
+/// What a contract charges over some time, and who has which part:
+/// `charge + fees - credits = provider + platform + every share`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Bill {
+    /// For what was delivered.
+    pub charge: Money,
+    /// For changes that the customer wanted.
+    pub fees: Money,
+    /// Taken off for service below the promise.
+    pub credits: Money,
+    /// GPU-minutes.
+    pub delivered: i64,
+    /// GPU-minutes that were promised and not delivered.
+    pub lost: i64,
+    pub provider: Money,
+    pub platform: Money,
+    /// By program, in the order of the contract's terms.
+    pub programs: Vec<ProgramPart>,
+}
+
+/// The sum of two amounts that are both within the market's bounds.
+pub fn sum(left: Money, right: Money) -> Money {
+    left.checked_add(right).expect("amounts are bounded far below 2^63")
+}
+
+/// The difference of two amounts that are both within the market's bounds.
+pub fn less(left: Money, right: Money) -> Money {
+    left.checked_sub(right).expect("amounts are bounded far below 2^63")
+}
+
+impl Bill {
+    /// What the customer owes of it.
+    pub fn amount(&self) -> Money {
+        less(sum(self.charge, self.fees), self.credits)
+    }
+
+    /// Nothing happened: no money, no time.
+    pub fn is_empty(&self) -> bool {
+        let Self { charge, fees, credits, delivered, lost, .. } = *self;
+        [charge, fees, credits].iter().all(|it| it.is_zero()) && delivered == 0 && lost == 0
+    }
+
+    /// Adds another bill of the same contract, part by part.
+    pub fn add(&mut self, other: &Bill) {
+        self.combine(other, sum, |left, right| left + right);
+    }
+
+    /// Takes another bill of the same contract off, part by part. Parts may fall below zero: what
+    /// was posted before was too much.
+    pub fn take(&mut self, other: &Bill) {
+        self.combine(other, less, |left, right| left - right);
+    }
+
+    fn combine(
+        &mut self,
+        other: &Bill,
+        money: fn(Money, Money) -> Money,
+        time: fn(i64, i64) -> i64,
+    ) {
+        let Bill { charge, fees, credits, delivered, lost, provider, platform, programs } = other;
+        self.charge = money(self.charge, *charge);
+        self.fees = money(self.fees, *fees);
+        self.credits = money(self.credits, *credits);
+        self.delivered = time(self.delivered, *delivered);
+        self.lost = time(self.lost, *lost);
+        self.provider = money(self.provider, *provider);
+        self.platform = money(self.platform, *platform);
+        for part in programs {
+            let mine = self.part_of(part.program, part.vendor);
+            mine.charged = money(mine.charged, part.charged);
+            mine.share = money(mine.share, part.share);
+        }
+    }
+
+    fn part_of(&mut self, program: ProgramId, vendor: OrgId) -> &mut ProgramPart {
+        let place = self.programs.iter().position(|part| part.program == program);
+        let place = place.unwrap_or_else(|| {
+            let (charged, share) = (Money::ZERO, Money::ZERO);
+            self.programs.push(ProgramPart { program, vendor, charged, share });
+            self.programs.len() - 1
+        });
+        &mut self.programs[place]
+    }
+
+    /// The parties' parts of `amount`, in the proportions of this bill's. `charged` is split among
+    /// the programs as it is here, so that what a guarantee covers follows.
+    ///
+    /// # Panics
+    /// When the bill is empty: there are no proportions.
+    pub fn parts_of(&self, amount: Money) -> Bill {
+        let mut weights = vec![self.provider, self.platform];
+        weights.extend(self.programs.iter().map(|part| part.share));
+        let parts = apportion(amount, &weights);
+        let unsupported =
+            self.programs.iter().fold(self.amount(), |rest, part| less(rest, part.charged));
+        let mut covers = vec![unsupported.max(Money::ZERO)];
+        covers.extend(self.programs.iter().map(|part| part.charged));
+        let covers = apportion(amount, &covers);
+        let programs = self.programs.iter().zip(parts[2..].iter().zip(&covers[1..]));
+        let programs = programs
+            .map(|(part, (&share, &charged))| ProgramPart { charged, share, ..*part })
+            .collect();
+        Bill { provider: parts[0], platform: parts[1], programs, ..Bill::default() }
+    }
+}
 
 /// The parties' parts of an amount. They sum exactly to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
@@ -56,18 +181,22 @@ impl Run {
     }
 }
 
-/// The runs of `draws` that begin with `window`, counted up to `to`.
+/// The runs of `draws` less `losses` that begin with `window`, counted up to `to`.
 pub fn runs(
     draws: &[Draw],
+    losses: &[Draw],
     window: Window,
     to: Minute,
     platform_fee: BasisPoints,
     programs: &[Arc<FrozenProgram>],
 ) -> Vec<Run> {
     let mut runs = Vec::new();
-    let unsupported = worth_within(draws, None, window, to);
+    let delivered = |program, segment| {
+        let promised = worth_within(draws, program, segment, to);
+        promised.minus(worth_within(losses, program, segment, to))
+    };
     if draws.iter().any(|draw| draw.program.is_none()) {
-        let worth = unsupported;
+        let worth = delivered(None, window);
         runs.push(Run {
             program: None,
             vendor: None,
@@ -80,7 +209,7 @@ pub fn runs(
     for frozen in programs {
         for (segment, vendor_share) in segments(window, frozen) {
             let program = Some(frozen.program);
-            let worth = worth_within(draws, program, segment, to);
+            let worth = delivered(program, segment);
             let vendor = Some(frozen.vendor);
             runs.push(Run { program, vendor, window: segment, worth, vendor_share, platform_fee });
         }
@@ -137,7 +266,26 @@ impl Contract {
     /// The contract's runs, counted up to `to`.
     pub fn runs(&self, to: Minute) -> Vec<Run> {
         let Terms { platform_fee, programs, .. } = &self.terms;
-        runs(&self.allocations, self.window, to, *platform_fee, programs)
+        runs(&self.allocations, &self.losses, self.window, to, *platform_fee, programs)
+    }
+
+    /// Everything delivered up to `to`, and what was not, as one bill without fees and credits.
+    pub fn tally(&self, to: Minute) -> Bill {
+        let mut bill = Bill::default();
+        for run in self.runs(to) {
+            let (value, parts) = (run.value(), run.parts());
+            bill.charge = sum(bill.charge, value);
+            bill.provider = sum(bill.provider, parts.provider);
+            bill.platform = sum(bill.platform, parts.platform);
+            if let (Some(program), Some(vendor)) = (run.program, run.vendor) {
+                let part = bill.part_of(program, vendor);
+                part.charged = sum(part.charged, value);
+                part.share = sum(part.share, parts.vendor);
+            }
+        }
+        bill.lost = minutes_by(&self.losses, to);
+        bill.delivered = minutes_by(&self.allocations, to) - bill.lost;
+        bill
     }
 
     /// What is charged for delivery up to `to`, and the parties' parts of it.
@@ -146,11 +294,18 @@ impl Contract {
     }
 }
 
+/// GPU-minutes of draws up to `to`.
+fn minutes_by(draws: &[Draw], to: Minute) -> i64 {
+    let minutes = |draw: &Draw| {
+        let counted = Window::new(draw.window.start(), draw.window.end().min(to));
+        counted.map_or(0, |counted| i64::from(draw.gpus) * counted.minutes())
+    };
+    draws.iter().map(minutes).sum()
+}
+
 /// The sum of runs: the charge and its parts.
 pub fn total(runs: &[Run]) -> (Money, Parts) {
-    let add = |left: Money, right: Money| {
-        left.checked_add(right).expect("a contract's value was found to fit when it was made")
-    };
+    let add = sum;
     runs.iter().fold((Money::ZERO, Parts::default()), |(value, sum), run| {
         let parts = run.parts();
         let sum = Parts {
@@ -181,7 +336,7 @@ impl Engine {
         }
         let programs = self.programs_of(draws);
         let fee = self.settings.platform_fee;
-        let runs = runs(draws, window, window.end(), fee, &programs);
+        let runs = runs(draws, &[], window, window.end(), fee, &programs);
         runs.iter().fold(Money::ZERO, |sum, run| {
             sum.checked_add(run.value()).expect("the sum of floors is at most the floored sum")
         })

@@ -3,21 +3,23 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::amendment::{Amendment, Change};
+use super::billing::{Invoice, Payable, Payment, Payout, Period};
 use super::capacity::{Factory, FactoryState, Phase, Pool};
 use super::catalogue::{Region, Sku};
 use super::contract::{Contract, ContractBrief};
-use super::credit::{Application, Balances, Line};
+use super::credit::{Application, Balances, Collection, DefaultReason, Line};
 use super::listing::{Audience, Listing, OrderLimits};
 use super::order::{Ask, Order, TimeInForce};
 use super::party::{ApiKey, Capabilities, Organization, Session, User};
 use super::program::{Program, ProgramTerms};
 use super::quote::Quote;
 use crate::model::id::{
-    ApplicationId, FactoryId, KeyId, LineId, ListingId, OrderId, OrgId, PoolId, ProgramId, QuoteId,
-    SessionId, UserId,
+    ApplicationId, ContractId, FactoryId, InvoiceId, KeyId, LineId, ListingId, OrderId, OrgId,
+    PaymentId, PayoutId, PoolId, ProgramId, QuoteId, SessionId, UserId,
 };
 use crate::model::{
-    Country, Gpus, Micros, Minute, Money, Price, RegionCode, Role, Segment, SkuCode, Window,
+    Country, Gpus, Micros, Minute, Money, Month, Price, RegionCode, Role, Segment, SkuCode, Window,
     Workload,
 };
 
@@ -275,6 +277,105 @@ pub enum Command {
     CancelOrder {
         id: OrderId,
     },
+
+    // -- Contracts --
+    /// The provider says what was delivered within a window: all but `missing` GPUs. Nothing
+    /// missing confirms the window.
+    ReportDelivery {
+        contract: ContractId,
+        window: Window,
+        missing: Gpus,
+        note: String,
+    },
+    /// The operator credits a customer for a contract's service, beyond the ladder of its terms.
+    GrantCredit {
+        contract: ContractId,
+        amount: Money,
+        note: String,
+    },
+    ChangeContract(ChangeContract),
+
+    // -- Billing --
+    /// A draft becomes a demand.
+    FinalizeInvoice {
+        id: InvoiceId,
+    },
+    /// A credit note: takes part of an open invoice back.
+    CreditInvoice {
+        id: InvoiceId,
+        amount: Money,
+        note: String,
+    },
+    /// Takes all of an unpaid invoice back.
+    VoidInvoice {
+        id: InvoiceId,
+        note: String,
+    },
+    /// Money has come in. It pays the named invoice, or the customer's oldest due first.
+    RecordPayment {
+        id: PaymentId,
+        org: OrgId,
+        amount: Money,
+        invoice: Option<InvoiceId>,
+        reference: String,
+    },
+    /// Sends out what is available to an organization; `None`: all of it.
+    PayOut {
+        id: PayoutId,
+        org: OrgId,
+        payable: Payable,
+        amount: Option<Money>,
+        reference: String,
+    },
+    /// The bank has said how a payout ended.
+    SettlePayout {
+        id: PayoutId,
+        paid: bool,
+    },
+    ClosePeriod {
+        month: Month,
+    },
+    /// A closed month is never opened again.
+    LockPeriod {
+        month: Month,
+    },
+
+    // -- Default --
+    /// Takes two different officers: the first call proposes, the second one does it.
+    DefaultLine {
+        id: LineId,
+        reason: DefaultReason,
+        note: String,
+    },
+    /// A guarantor has paid on a claim.
+    RecordClaimPayment {
+        line: LineId,
+        program: ProgramId,
+        amount: Money,
+        reference: String,
+    },
+    /// Gives up what nobody has paid or was claimed for.
+    WriteOff {
+        line: LineId,
+        note: String,
+    },
+    /// Money has come in on a written-off debt.
+    RecordRecovery {
+        line: LineId,
+        amount: Money,
+        reference: String,
+    },
+}
+
+/// See [`Change`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChangeContract {
+    pub id: ContractId,
+    pub change: Change,
+    /// The most the customer will pay as a fee for it; more is a refusal.
+    pub fee_max: Option<Money>,
+    /// Only says what it would do: the quote of a change.
+    pub dry_run: bool,
 }
 
 /// See [`Command::SignUp`].
@@ -382,16 +483,27 @@ impl Command {
             Command::Quote { .. } => "quote",
             Command::PlaceOrder(_) => "place_order",
             Command::CancelOrder { .. } => "cancel_order",
+            Command::ReportDelivery { .. } => "report_delivery",
+            Command::GrantCredit { .. } => "grant_credit",
+            Command::ChangeContract(_) => "change_contract",
+            Command::FinalizeInvoice { .. } => "finalize_invoice",
+            Command::CreditInvoice { .. } => "credit_invoice",
+            Command::VoidInvoice { .. } => "void_invoice",
+            Command::RecordPayment { .. } => "record_payment",
+            Command::PayOut { .. } => "pay_out",
+            Command::SettlePayout { .. } => "settle_payout",
+            Command::ClosePeriod { .. } => "close_period",
+            Command::LockPeriod { .. } => "lock_period",
+            Command::DefaultLine { .. } => "default_line",
+            Command::RecordClaimPayment { .. } => "record_claim_payment",
+            Command::WriteOff { .. } => "write_off",
+            Command::RecordRecovery { .. } => "record_recovery",
         }
     }
 }
 
 /// What the market answers: the thing as it now is.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "made once a command and moved, never kept in numbers"
-)]
 pub enum Answer {
     /// The key was seen before with the same content; the first answer is in the store, under the
     /// number of the command that it was given to.
@@ -435,4 +547,15 @@ pub enum Answer {
         order: Order,
         contract: Option<Contract>,
     },
+    Contract(Contract),
+    /// A change to a contract and the contract after it; as it would be when only quoted.
+    Amended {
+        amendment: Amendment,
+        contract: Contract,
+    },
+    Invoice(Invoice),
+    Payment(Payment),
+    Payout(Payout),
+    Period(Period),
+    Collection(Collection),
 }

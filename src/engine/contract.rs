@@ -6,24 +6,23 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
-use super::charge::Parts;
+use super::charge::{self, Bill, SlaStep};
 use super::command::Stamp;
 use super::deadline::Due;
 use super::effect::Effects;
 use super::event::{EventData, EventKind};
-use super::ledger::{Account, AccountKey, EntryKind, Transfer};
 use super::matching::{Block, Draw};
 use super::order::Order;
 use super::program::FrozenProgram;
 use crate::model::id::{ContractId, LineId, OrderId, OrgId, PoolId, ProgramId};
 use crate::model::{
-    BasisPoints, Gpus, Micros, Minute, Money, Price, RegionCode, SkuCode, Window, Workload, Worth,
+    BasisPoints, Gpus, Micros, Minute, Money, Month, Price, RegionCode, Schedule, SkuCode, Window,
+    Workload, Worth,
 };
 use crate::words;
 
 words! {
-    /// `scheduled -> active -> completed`; `scheduled -> cancelled`; `scheduled|active ->
-    /// terminated`.
+    /// `scheduled -> active -> completed`; `scheduled|active -> cancelled | terminated`.
     ContractState {
         Scheduled = "scheduled",
         Active = "active",
@@ -33,12 +32,14 @@ words! {
     }
 }
 
-/// What a contract was made under. Never changes.
+/// What a contract was made under. Never changes, but for programs that come with what it grows by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     pub platform_fee: BasisPoints,
     pub cancellation_fee: BasisPoints,
     pub net_days: u32,
+    /// What the customer is credited for service below the promise, without a claim.
+    pub sla: Vec<SlaStep>,
     /// The programs its draws are supported under.
     pub programs: Vec<Arc<FrozenProgram>>,
 }
@@ -65,26 +66,52 @@ pub struct Contract {
     pub pool: PoolId,
     pub sku: SkuCode,
     pub region: RegionCode,
+    /// The size from the last change on.
     pub gpus: Gpus,
+    /// The sizes before, each until an instant. Empty for most.
+    pub sizes: Vec<SizeUntil>,
     pub window: Window,
     /// The starts the order would have accepted: room to move the block before it is firm.
     pub earliest: Minute,
     pub latest: Minute,
     /// The exact worth of all allocations.
     pub worth: Worth,
-    /// `worth`, floored once: what the customer will be charged for full delivery.
+    /// What the customer is charged for delivery in all: of all that is allocated, less what was
+    /// lost.
     pub value: Money,
     pub average: Price,
     pub allocations: Vec<Draw>,
+    /// What of the allocations was not delivered, as reported: the dearest draws first.
+    pub losses: Vec<Draw>,
     pub terms: Terms,
     pub commitments: Vec<Commitment>,
     pub state: ContractState,
     /// Value delivered so far; the rest of `value` is held on the line.
     pub accrued: Money,
     pub accrued_to: Minute,
+    /// GPU-minutes delivered so far, and lost.
+    pub delivered: i64,
+    pub lost: i64,
+    /// Charged since the last invoice.
+    pub unbilled: Bill,
+    /// What was delivered before it is invoiced.
+    pub billed_to: Minute,
+    /// When it was over, whichever way.
+    pub ended_at: Option<Minute>,
+    /// It is over and invoiced to its end: the engine has let go of it, and it is history.
+    pub settled: bool,
+    /// How often it was changed.
+    pub amendments: u32,
     pub workload: Option<Workload>,
     pub created_at: Micros,
     pub changed_at: Micros,
+}
+
+/// A size that a contract had until an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SizeUntil {
+    pub gpus: Gpus,
+    pub until: Minute,
 }
 
 /// A contract in one line.
@@ -96,11 +123,11 @@ pub struct ContractBrief {
     pub state: ContractState,
 }
 
-/// Scheduled and active contracts.
+/// Scheduled and active contracts, and those that are over and not yet invoiced to their end.
 #[derive(Debug, Default)]
 pub struct Contracts {
     /// Boxed: a node of the tree holds eleven, and moves them about.
-    pub(super) live: BTreeMap<ContractId, Box<Contract>>,
+    pub(super) unsettled: BTreeMap<ContractId, Box<Contract>>,
 }
 
 impl ContractState {
@@ -109,22 +136,67 @@ impl ContractState {
         use ContractState::{Active, Cancelled, Completed, Scheduled, Terminated};
         match self {
             Scheduled => &[Active, Cancelled, Terminated],
-            Active => &[Completed, Terminated],
+            Active => &[Completed, Cancelled, Terminated],
             Completed | Cancelled | Terminated => &[],
         }
     }
 }
 
 impl Contract {
-    fn become_state(&mut self, state: ContractState, at: &Stamp) {
+    pub(super) fn become_state(&mut self, state: ContractState, at: &Stamp) {
         assert!(self.state.may_become().contains(&state), "a contract's edges are in its table");
         self.state = state;
         self.changed_at = at.at;
     }
 
-    /// GPU-minutes of the whole block.
+    /// Scheduled or active: capacity waits for it.
+    pub fn is_live(&self) -> bool {
+        matches!(self.state, ContractState::Scheduled | ContractState::Active)
+    }
+
+    /// GPU-minutes of all allocations.
     pub fn gpu_minutes(&self) -> i64 {
-        i64::from(self.gpus) * self.window.minutes()
+        let minutes = |draw: &Draw| i64::from(draw.gpus) * draw.window.minutes();
+        self.allocations.iter().map(minutes).sum()
+    }
+
+    /// GPUs promised over time. Nothing by one that was over before it began: its window and its
+    /// size are a record of what was agreed.
+    pub fn promised(&self) -> Schedule {
+        let mut promised = Schedule::empty();
+        if self.ended_at.is_some() && self.allocations.is_empty() {
+            return promised;
+        }
+        let mut from = self.window.start();
+        let last = SizeUntil { gpus: self.gpus, until: self.window.end() };
+        for SizeUntil { gpus, until } in self.sizes.iter().chain([&last]) {
+            if let Some(window) = Window::new(from, *until) {
+                promised.add(window, i64::from(*gpus));
+                from = *until;
+            }
+        }
+        promised
+    }
+
+    /// When its next invoice falls due: at the end of the month in which it was delivered and not
+    /// billed, or was over.
+    pub fn bills_at(&self) -> Minute {
+        match self.ended_at {
+            None => Month::of(self.billed_to).end(),
+            // A contract that ends with its month is billed with it.
+            Some(ended_at) => Month::of(ended_at.plus(-1)).end(),
+        }
+    }
+
+    /// What falls due for it by itself.
+    pub(super) fn deadlines(&self) -> impl Iterator<Item = (Micros, Due)> + use<> {
+        let starts = (self.window.start(), Due::ContractStarts(self.id));
+        let ends = (self.window.end(), Due::ContractEnds(self.id));
+        let bills = (self.bills_at(), Due::ContractBills(self.id));
+        let starts = (self.state == ContractState::Scheduled).then_some(starts);
+        let ends = self.is_live().then_some(ends);
+        let due = [starts, ends, Some(bills)].into_iter().flatten();
+        due.map(|(instant, due)| (instant.micros(), due))
     }
 
     /// What of its value is not yet earned, and so held on the line.
@@ -134,9 +206,14 @@ impl Contract {
 }
 
 impl Contracts {
-    /// All live contracts, by id.
+    /// All that are in memory, by id.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Contract> {
-        self.live.values().map(AsRef::as_ref)
+        self.unsettled.values().map(AsRef::as_ref)
+    }
+
+    /// Those whose capacity waits for them.
+    pub(super) fn live(&self) -> impl Iterator<Item = &Contract> {
+        self.iter().filter(|contract| contract.is_live())
     }
 }
 
@@ -152,9 +229,10 @@ impl Engine {
         out: &mut Effects,
     ) -> Contract {
         let programs = self.programs_of(&block.draws);
+        let mut supported = self.supported(&block.draws, block.window, &programs);
         let supported: Vec<(&FrozenProgram, Money)> = programs
             .iter()
-            .map(|frozen| (frozen.as_ref(), supported_value(&block.draws, frozen.program)))
+            .map(|frozen| (frozen.as_ref(), supported.remove(&frozen.program).unwrap_or_default()))
             .collect();
         let commitments = self.commitments(line, &supported);
         let average = block.worth.average(block.gpus, block.window.minutes());
@@ -168,6 +246,7 @@ impl Engine {
             sku: block.sku,
             region: block.region,
             gpus: block.gpus,
+            sizes: Vec::new(),
             window: block.window,
             earliest: order.earliest,
             latest: order.latest,
@@ -175,88 +254,102 @@ impl Engine {
             value,
             average: average.expect("a block is at asks, which are bounded"),
             allocations: block.draws,
+            losses: Vec::new(),
             terms: Terms {
                 platform_fee: self.settings.platform_fee,
                 cancellation_fee: self.settings.cancellation_fee,
                 net_days: self.credit.net_days(line),
+                sla: self.settings.sla.clone(),
                 programs,
             },
             commitments,
             state: ContractState::Scheduled,
             accrued: Money::ZERO,
             accrued_to: block.window.start(),
+            delivered: 0,
+            lost: 0,
+            unbilled: Bill::default(),
+            billed_to: block.window.start(),
+            ended_at: None,
+            settled: false,
+            amendments: 0,
             workload: order.ask.workload,
             created_at: at.at,
             changed_at: at.at,
         };
-        self.commit_guarantees(at, &contract, out);
-        let (id, window) = (contract.id, contract.window);
-        self.deadlines.set(window.start().micros(), Due::ContractStarts(id));
-        self.deadlines.set(window.end().micros(), Due::ContractEnds(id));
+        self.commit_guarantees(at, &contract, &contract.commitments, out);
+        let id = contract.id;
+        contract.deadlines().for_each(|(due_at, due)| self.deadlines.set(due_at, due));
         self.tell_parties(at, EventKind::ContractCreated, &contract, None, out);
         out.contracts.born(id, contract.clone());
-        let before = self.contracts.live.insert(id, Box::new(contract.clone()));
+        let before = self.contracts.unsettled.insert(id, Box::new(contract.clone()));
         assert!(before.is_none(), "an order makes one contract");
         contract
     }
 
     /// A contract's window begins.
     pub(super) fn start_contract(&mut self, at: &Stamp, id: ContractId, out: &mut Effects) {
-        let contract = self.contracts.live.get_mut(&id).expect("only a live contract starts");
+        let contract = self.contracts.unsettled.get_mut(&id).expect("only a live contract starts");
         contract.become_state(ContractState::Active, at);
         let contract = contract.as_ref().clone();
         self.tell_parties(at, EventKind::ContractActive, &contract, Some("scheduled"), out);
         out.contracts.changed(id, contract);
     }
 
-    /// A contract's window has ended: all of it counts as delivered, and what is earned is split.
+    /// A contract's window has ended: what was not reported lost counts as delivered. It stays
+    /// until it is invoiced.
     pub(super) fn complete_contract(&mut self, at: &Stamp, id: ContractId, out: &mut Effects) {
-        let live = self.contracts.live.remove(&id);
-        let mut contract = *live.expect("only a live contract completes");
-        let end = contract.window.end();
-        let (value, parts) = contract.charge(end);
-        assert_eq!(value, contract.value, "the runs add up to what was promised");
-        self.draw(at, contract.line, contract.unaccrued(), id, end, out);
-        self.earn(at, &contract, parts, end, out);
-        self.deliver(at, contract.pool, contract.gpu_minutes(), id, end, out);
-        contract.accrued = value;
-        contract.accrued_to = end;
-        contract.become_state(ContractState::Completed, at);
+        let end = self.contract(id).window.end();
+        self.accrue(at, id, end, out);
+        self.end_contract(at, id, ContractState::Completed, end, out);
+        let contract = self.contract(id).clone();
         self.tell_parties(at, EventKind::ContractCompleted, &contract, Some("active"), out);
-        out.contracts.changed(id, contract);
     }
 
-    /// Posts earned revenue: the customer's unbilled receivable against each party's part.
-    fn earn(
+    /// Takes a contract to its last state: it waits for its invoice only.
+    pub(super) fn end_contract(
         &mut self,
         at: &Stamp,
-        contract: &Contract,
-        parts: Parts,
-        to: Minute,
+        id: ContractId,
+        state: ContractState,
+        ended_at: Minute,
         out: &mut Effects,
     ) {
-        let receivable = AccountKey::of(Account::GlUnbilled, contract.customer.uuid());
-        let operator = self.parties.operator().expect("a market has an operator").id;
-        let mut credits = vec![
-            (AccountKey::of(Account::GlProviderAccrued, contract.provider.uuid()), parts.provider),
-            (AccountKey::of(Account::GlPlatformFee, operator.uuid()), parts.platform),
-        ];
-        for run in contract.runs(to) {
-            let Some(vendor) = run.vendor else { continue };
-            let account = AccountKey::of(Account::GlVendorAccrued, vendor.uuid());
-            credits.push((account, run.parts().vendor));
+        let contract = self.contracts.unsettled.get_mut(&id).expect("only a live contract ends");
+        contract.deadlines().for_each(|(due_at, due)| self.deadlines.clear(due_at, due));
+        contract.ended_at = Some(ended_at);
+        contract.become_state(state, at);
+        contract.deadlines().for_each(|(due_at, due)| self.deadlines.set(due_at, due));
+        out.contracts.changed(id, contract.as_ref().clone());
+    }
+
+    /// A contract that is in memory.
+    ///
+    /// # Panics
+    /// When it is not: the caller has asked before.
+    pub(super) fn contract(&self, id: ContractId) -> &Contract {
+        self.contracts.unsettled.get(&id).expect("a contract that is spoken of is there")
+    }
+
+    /// What will be charged under each program.
+    fn supported(
+        &self,
+        draws: &[Draw],
+        window: Window,
+        programs: &[Arc<FrozenProgram>],
+    ) -> BTreeMap<ProgramId, Money> {
+        let mut supported = BTreeMap::new();
+        if programs.is_empty() {
+            return supported;
         }
-        for (credit, part) in credits {
-            let transfer = Transfer {
-                debit: receivable,
-                credit,
-                amount: part.micros(),
-                kind: EntryKind::RevenueEarned,
-                contract: Some(contract.id),
-                effective_at: to,
-            };
-            self.ledger.post(at, transfer, out);
+        let fee = self.settings.platform_fee;
+        for run in charge::runs(draws, &[], window, window.end(), fee, programs) {
+            if let Some(program) = run.program {
+                let charged = supported.entry(program).or_insert(Money::ZERO);
+                *charged = charge::sum(*charged, run.value());
+            }
         }
+        supported
     }
 
     /// Tells the customer and the provider of a contract.
@@ -284,13 +377,4 @@ impl Engine {
             self.tell(at, contract.provider, kind, data, previous, out);
         }
     }
-}
-
-/// The value of the draws under one program, floored once.
-fn supported_value(draws: &[Draw], program: ProgramId) -> Money {
-    let worth =
-        draws.iter().filter(|draw| draw.program == Some(program)).fold(Worth::ZERO, |sum, draw| {
-            sum.plus(draw.price.worth(draw.gpus, draw.window.minutes()))
-        });
-    worth.floor().expect("a part is at most the whole")
 }

@@ -8,7 +8,9 @@ use super::Engine;
 use super::command::{Answer, Stamp};
 use super::effect::Effects;
 
-use crate::model::id::{ContractId, LineId, ListingId, OrderId, QuoteId, SessionId};
+use crate::model::id::{
+    ContractId, InvoiceId, LineId, ListingId, OrderId, PaymentId, QuoteId, SessionId,
+};
 use crate::model::{Micros, SkuCode, limits};
 
 /// Something that happens by itself at an instant. Ordered as declared within one instant.
@@ -20,7 +22,17 @@ pub enum Due {
     ContractStarts(ContractId),
     OrderLapses(OrderId),
     ListingEnds(ListingId),
+    /// A month has ended: what the contract delivered in it goes to the customer's invoice.
+    ContractBills(ContractId),
+    /// A draft has waited long enough for the operator's eyes.
+    InvoiceOpens(InvoiceId),
+    /// An invoice is past its grace.
+    InvoiceMisses(InvoiceId),
+    /// A line has been past due for long.
+    LineAges(LineId),
     LineRunsOff(LineId),
+    /// What was kept back of a payment becomes available.
+    ReserveFrees(PaymentId),
     SessionEnds(SessionId),
     /// A market whose resting orders were not all looked at; retried from the next priority on.
     Sweep(SkuCode),
@@ -71,7 +83,9 @@ impl Engine {
             let Some((_, due)) = self.deadlines.pop(at.at) else { break };
             self.meet(at, due, out);
         }
-        self.memory.forget(at.at);
+        // By the time of the last change, which is what a restart knows: a Tick that changes
+        // nothing leaves no other trace either.
+        self.memory.forget(self.now);
         Answer::Ticked { more: self.deadlines.next().is_some_and(|next| next <= at.at) }
     }
 
@@ -82,6 +96,11 @@ impl Engine {
             Due::ContractEnds(id) => self.complete_contract(at, id, out),
             Due::OrderLapses(id) => self.lapse_order(at, id, out),
             Due::ListingEnds(id) => self.end_listing(at, id, out),
+            Due::ContractBills(id) => self.bill_contract(at, id, out),
+            Due::InvoiceOpens(id) => self.mature_invoice(at, id, out),
+            Due::InvoiceMisses(id) => self.miss_invoice(at, id, out),
+            Due::LineAges(id) => self.age_line(at, id, out),
+            Due::ReserveFrees(id) => self.free_reserve(at, id, out),
             Due::LineRunsOff(id) => self.run_off(at, id, out),
             Due::SessionEnds(id) => self.end_session(id, out),
             Due::Sweep(sku) => self.sweep(at, &sku, out),

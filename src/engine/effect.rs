@@ -4,10 +4,12 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::amendment::Amendment;
+use super::billing::{Invoice, Payment, Payout, Period};
 use super::capacity::{Factory, Pool};
 use super::catalogue::{Region, Sku};
 use super::contract::Contract;
-use super::credit::{Application, Line};
+use super::credit::{Application, Collection, Line};
 use super::event::Event;
 use super::ledger::{self, AccountKey, Balance};
 use super::listing::Listing;
@@ -17,10 +19,10 @@ use super::program::Program;
 use super::quote::Quote;
 use super::remember::Kept;
 use crate::model::id::{
-    ApplicationId, ContractId, FactoryId, KeyId, LineId, ListingId, OrderId, OrgId, PoolId,
-    ProgramId, QuoteId, SessionId, UserId,
+    ApplicationId, ContractId, FactoryId, InvoiceId, KeyId, LineId, ListingId, OrderId, OrgId,
+    PaymentId, PayoutId, PoolId, ProgramId, QuoteId, SessionId, UserId,
 };
-use crate::model::{Micros, RegionCode, SkuCode};
+use crate::model::{Micros, Month, RegionCode, SkuCode};
 
 /// A thing as it is after the batch.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,10 +145,16 @@ pub struct Effects {
     pub quotes: Facts<QuoteId, Quote>,
     pub orders: Facts<OrderId, Order>,
     pub contracts: Facts<ContractId, Contract>,
+    pub invoices: Facts<InvoiceId, Invoice>,
+    pub payments: Facts<PaymentId, Payment>,
+    pub payouts: Facts<PayoutId, Payout>,
+    pub periods: Facts<Month, Period>,
+    pub collections: Facts<LineId, Collection>,
     pub accounts: Facts<AccountKey, Balance>,
     /// The last event number of each organization that was told something.
     pub event_heads: Facts<OrgId, u64>,
     /// Only grow.
+    pub amendments: Vec<Amendment>,
     pub entries: Vec<ledger::Entry>,
     pub events: Vec<Event>,
     pub kept: Vec<Kept>,
@@ -179,8 +187,14 @@ impl Effects {
             quotes,
             orders,
             contracts,
+            invoices,
+            payments,
+            payouts,
+            periods,
+            collections,
             accounts,
             event_heads,
+            amendments,
             entries,
             events,
             kept,
@@ -203,8 +217,14 @@ impl Effects {
             + quotes.notes
             + orders.notes
             + contracts.notes
+            + invoices.notes
+            + payments.notes
+            + payouts.notes
+            + periods.notes
+            + collections.notes
             + accounts.notes
             + event_heads.notes
+            + amendments.len()
             + entries.len()
             + events.len()
             + kept.len()

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Engine;
+use super::billing::{InvoiceState, Payable, PayoutState, PeriodState};
 use super::command::Stamp;
 use super::contract::ContractState;
 use super::credit::{ApplicationState, LineState};
@@ -16,9 +17,10 @@ use super::listing::ListingState;
 use super::order::{OrderState, Reason};
 use super::party::OrganizationState;
 use crate::model::id::{
-    ApplicationId, ContractId, EventId, LineId, ListingId, OrderId, OrgId, PoolId, QuoteId,
+    ApplicationId, ContractId, EventId, InvoiceId, LineId, ListingId, OrderId, OrgId, PaymentId,
+    PayoutId, PoolId, ProgramId, QuoteId,
 };
-use crate::model::{Gpus, Micros, Minute, Money, Price, RegionCode, SkuCode, Window};
+use crate::model::{Gpus, Micros, Minute, Money, Month, Price, RegionCode, SkuCode, Window};
 use crate::words;
 
 words! {
@@ -54,6 +56,30 @@ words! {
         ContractActive = "contract.active",
         ContractCompleted = "contract.completed",
         ContractDegraded = "contract.degraded",
+        ContractAmended = "contract.amended",
+        ContractCancelled = "contract.cancelled",
+        ContractTerminated = "contract.terminated",
+        ContractCredited = "contract.credited",
+        InvoiceDrafted = "invoice.drafted",
+        InvoiceOpened = "invoice.opened",
+        InvoiceCredited = "invoice.credited",
+        InvoiceOverdue = "invoice.overdue",
+        InvoicePaid = "invoice.paid",
+        InvoiceVoided = "invoice.voided",
+        InvoiceWrittenOff = "invoice.written_off",
+        PaymentRecorded = "payment.recorded",
+        PayoutSent = "payout.sent",
+        PayoutPaid = "payout.paid",
+        PayoutFailed = "payout.failed",
+        StatementReady = "statement.ready",
+        PeriodClosed = "period.closed",
+        PeriodLocked = "period.locked",
+        LinePastDue = "credit_line.past_due",
+        LineDelinquent = "credit_line.delinquent",
+        LineCured = "credit_line.cured",
+        LineDefaulted = "credit_line.defaulted",
+        ClaimMade = "claim.made",
+        ClaimPaid = "claim.paid",
     }
 }
 
@@ -91,6 +117,33 @@ pub enum EventData {
     },
     Quote {
         id: QuoteId,
+    },
+    Invoice {
+        id: InvoiceId,
+        month: Month,
+        state: InvoiceState,
+        total: Money,
+        outstanding: Money,
+    },
+    Payment {
+        id: PaymentId,
+        amount: Money,
+    },
+    Payout {
+        id: PayoutId,
+        payable: Payable,
+        state: PayoutState,
+        amount: Money,
+    },
+    Period {
+        month: Month,
+        state: PeriodState,
+    },
+    Claim {
+        line: LineId,
+        program: ProgramId,
+        amount: Money,
+        paid: Money,
     },
     Order {
         id: OrderId,

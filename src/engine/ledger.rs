@@ -57,14 +57,38 @@ words! {
         GuaCommitted = "gua_committed",
         GuaCalled = "gua_called",
         GuaPaid = "gua_paid",
+        /// 1010: cash. Owner: the operator.
+        GlCash = "gl_1010",
+        /// 1100: receivable, invoiced. Owner: customer.
+        GlInvoiced = "gl_1100",
         /// 1150: receivable, unbilled. Owner: customer.
         GlUnbilled = "gl_1150",
+        /// 1160: guarantee receivable. Owner: guarantor.
+        GlGuarantee = "gl_1160",
         /// 2100: provider payable, accrued. Owner: provider.
         GlProviderAccrued = "gl_2100",
+        /// 2110: provider payable, available. Owner: provider.
+        GlProviderAvailable = "gl_2110",
+        /// 2120: provider reserve. Owner: provider.
+        GlProviderReserve = "gl_2120",
+        /// 2130: payout in transit. Owner: who is paid.
+        GlInTransit = "gl_2130",
         /// 2200: vendor share payable, accrued. Owner: vendor.
         GlVendorAccrued = "gl_2200",
+        /// 2210: vendor share payable, available. Owner: vendor.
+        GlVendorAvailable = "gl_2210",
+        /// 2500: recoveries owed to a guarantor. Owner: guarantor.
+        GlRecoveriesOwed = "gl_2500",
         /// 4100: platform fee revenue. Owner: the operator.
         GlPlatformFee = "gl_4100",
+        /// 4200: cancellation fees, the platform's part. Owner: the operator.
+        GlCancellationFee = "gl_4200",
+        /// 4900: credits for service, the platform's part (contra revenue). Owner: the operator.
+        GlServiceCredit = "gl_4900",
+        /// 5300: credit loss, the platform's part. Owner: the operator.
+        GlCreditLoss = "gl_5300",
+        /// 5310: recoveries of it. Owner: the operator.
+        GlRecoveries = "gl_5310",
     }
     /// Which side makes an account grow.
     Side {
@@ -87,42 +111,66 @@ words! {
         CapacityReserved = "capacity_reserved",
         CapacityReleased = "capacity_released",
         CapacityDelivered = "capacity_delivered",
+        CapacityLost = "capacity_lost",
         RevenueEarned = "revenue_earned",
+        /// Earned and not due after all: the reverse of `revenue_earned`.
+        RevenueReversed = "revenue_reversed",
+        /// Drawn and not owed after all.
+        DrawReleased = "draw_released",
+        ServiceCredited = "service_credited",
+        FeeCharged = "fee_charged",
+        Invoiced = "invoiced",
+        InvoiceCredited = "invoice_credited",
+        PaymentReceived = "payment_received",
+        /// A payable that waited for the customer's money has it.
+        PayableFreed = "payable_freed",
+        ReserveHeld = "reserve_held",
+        ReserveFreed = "reserve_freed",
+        PayoutSent = "payout_sent",
+        PayoutPaid = "payout_paid",
+        PayoutFailed = "payout_failed",
+        Defaulted = "defaulted",
+        GuaranteeCalled = "guarantee_called",
+        GuaranteePaid = "guarantee_paid",
+        WrittenOff = "written_off",
+        Recovered = "recovered",
     }
 }
 
 impl Account {
     pub const fn book(self) -> Book {
-        use Account::{
-            CapCancelled, CapDelivered, CapIssued, CapListed, CapLost, CapReserved, CapResold,
-            ExpAvailable, ExpDefaulted, ExpDrawn, ExpHeld, ExpLimit, GlPlatformFee,
-            GlProviderAccrued, GlUnbilled, GlVendorAccrued, GuaAvailable, GuaCalled, GuaCap,
-            GuaCommitted, GuaExposed, GuaPaid, GuaSupported,
-        };
+        use Account as A;
         match self {
-            CapIssued | CapListed | CapReserved | CapDelivered | CapLost | CapCancelled
-            | CapResold => Book::Cap,
-            ExpLimit | ExpAvailable | ExpHeld | ExpDrawn | ExpDefaulted => Book::Exp,
-            GuaExposed | GuaSupported | GuaCap | GuaAvailable | GuaCommitted | GuaCalled
-            | GuaPaid => Book::Gua,
-            GlUnbilled | GlProviderAccrued | GlVendorAccrued | GlPlatformFee => Book::Gl,
+            A::CapIssued | A::CapListed | A::CapReserved | A::CapDelivered | A::CapLost => {
+                Book::Cap
+            }
+            A::CapCancelled | A::CapResold => Book::Cap,
+            A::ExpLimit | A::ExpAvailable | A::ExpHeld | A::ExpDrawn | A::ExpDefaulted => Book::Exp,
+            A::GuaExposed | A::GuaSupported | A::GuaCap | A::GuaAvailable => Book::Gua,
+            A::GuaCommitted | A::GuaCalled | A::GuaPaid => Book::Gua,
+            A::GlCash | A::GlInvoiced | A::GlUnbilled | A::GlGuarantee => Book::Gl,
+            A::GlProviderAccrued | A::GlProviderAvailable | A::GlProviderReserve => Book::Gl,
+            A::GlInTransit | A::GlVendorAccrued | A::GlVendorAvailable => Book::Gl,
+            A::GlRecoveriesOwed | A::GlPlatformFee | A::GlCancellationFee => Book::Gl,
+            A::GlServiceCredit | A::GlCreditLoss | A::GlRecoveries => Book::Gl,
         }
     }
 
     /// The normal side. No account here may cross zero on it.
     pub const fn normal(self) -> Side {
-        use Account::{
-            CapCancelled, CapDelivered, CapIssued, CapListed, CapLost, CapReserved, CapResold,
-            ExpAvailable, ExpDefaulted, ExpDrawn, ExpHeld, ExpLimit, GlPlatformFee,
-            GlProviderAccrued, GlUnbilled, GlVendorAccrued, GuaAvailable, GuaCalled, GuaCap,
-            GuaCommitted, GuaExposed, GuaPaid, GuaSupported,
-        };
+        use Account as A;
         match self {
-            CapIssued | ExpLimit | GuaCap | GuaSupported | GlUnbilled => Side::Debit,
-            CapListed | CapReserved | CapDelivered | CapLost | CapCancelled | CapResold
-            | ExpAvailable | ExpHeld | ExpDrawn | ExpDefaulted | GuaExposed | GuaAvailable
-            | GuaCommitted | GuaCalled | GuaPaid | GlProviderAccrued | GlVendorAccrued
-            | GlPlatformFee => Side::Credit,
+            A::CapIssued | A::ExpLimit | A::GuaCap | A::GuaSupported => Side::Debit,
+            A::GlCash | A::GlInvoiced | A::GlUnbilled | A::GlGuarantee => Side::Debit,
+            A::GlServiceCredit | A::GlCreditLoss => Side::Debit,
+            A::CapListed | A::CapReserved | A::CapDelivered | A::CapLost => Side::Credit,
+            A::CapCancelled | A::CapResold => Side::Credit,
+            A::ExpAvailable | A::ExpHeld | A::ExpDrawn | A::ExpDefaulted => Side::Credit,
+            A::GuaExposed | A::GuaAvailable | A::GuaCommitted | A::GuaCalled => Side::Credit,
+            A::GuaPaid | A::GlProviderAccrued | A::GlProviderAvailable => Side::Credit,
+            A::GlProviderReserve | A::GlInTransit | A::GlVendorAccrued => Side::Credit,
+            A::GlVendorAvailable | A::GlRecoveriesOwed | A::GlPlatformFee => Side::Credit,
+            A::GlCancellationFee | A::GlRecoveries => Side::Credit,
         }
     }
 

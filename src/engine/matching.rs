@@ -8,10 +8,12 @@ mod lane;
 mod search;
 mod shortage;
 mod single;
+mod stack;
 
 use serde::{Deserialize, Serialize};
 
 use self::search::Search;
+pub(super) use self::stack::Stack;
 use super::capacity::Capacity;
 use super::order::Reason;
 use crate::model::id::{ListingId, OrgId, PoolId, ProgramId};
@@ -126,6 +128,29 @@ pub(super) fn cheapest(
 ) -> Result<Block, Box<Shortage>> {
     let search = Search::new(capacity, buyer, wanted, now);
     search.block().ok_or_else(|| Box::new(shortage::explain(&search)))
+}
+
+/// As `cheapest`, of one pool, for a block that has a place there already: it cannot start at
+/// another time nor be anywhere else.
+///
+/// # Errors
+/// As `cheapest`.
+pub(super) fn in_pool(
+    capacity: &Capacity,
+    buyer: Buyer,
+    wanted: Wanted<'_>,
+    pool: PoolId,
+    now: Minute,
+) -> Result<Block, Box<Shortage>> {
+    let search = Search { pool: Some(pool), ..Search::new(capacity, buyer, wanted, now) };
+    search.block().ok_or_else(|| {
+        let mut shortage = shortage::explain(&search);
+        shortage.alternatives.retain(|it| match it.kind {
+            AlternativeKind::FewerGpus | AlternativeKind::HigherPrice => true,
+            AlternativeKind::LaterStart | AlternativeKind::OtherRegion => false,
+        });
+        Box::new(shortage)
+    })
 }
 
 /// As `cheapest`, without the reasons: for resting orders, which are tried often and explained

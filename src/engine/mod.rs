@@ -4,8 +4,10 @@
 //! order. Same commands, same state, always. `apply` is the only road in: every question is asked
 //! before the first write, so a refusal leaves the engine as it was and no rollback code exists.
 
+pub mod amendment;
 mod ask;
 pub mod audit;
+pub mod billing;
 pub mod book;
 mod bound;
 pub mod capacity;
@@ -15,6 +17,7 @@ pub mod command;
 pub mod contract;
 pub mod credit;
 pub mod deadline;
+mod delivery;
 pub mod effect;
 pub mod event;
 pub mod ledger;
@@ -31,6 +34,7 @@ pub mod split;
 #[cfg(test)]
 mod tests;
 
+pub use charge::SlaStep;
 pub use command::{Actor, Answer, Command, Key, Stamp};
 pub use effect::Effects;
 pub use refusal::Refusal;
@@ -46,6 +50,16 @@ pub struct Settings {
     pub platform_fee: BasisPoints,
     /// The fee for cancelling what is left of a contract, in basis points of its value.
     pub cancellation_fee: BasisPoints,
+    /// What customers are credited when a month's service was below the promise.
+    pub sla: Vec<SlaStep>,
+    /// What is kept back of a provider's part of each payment, in basis points.
+    pub reserve: BasisPoints,
+    /// How long it is kept back.
+    pub reserve_days: u32,
+    /// How long after its due day an invoice may still be paid in time.
+    pub grace_days: u32,
+    /// How long a draft invoice waits for the operator's eyes before it opens by itself.
+    pub draft_hours: u32,
 }
 
 impl Default for Settings {
@@ -54,6 +68,15 @@ impl Default for Settings {
             two_person_threshold: Money::from_micros(1_000_000_000_000),
             platform_fee: 500,
             cancellation_fee: 2_500,
+            sla: vec![
+                SlaStep { below: 9_950, credit: 500 },
+                SlaStep { below: 9_900, credit: 1_000 },
+                SlaStep { below: 9_500, credit: 2_500 },
+            ],
+            reserve: 500,
+            reserve_days: 90,
+            grace_days: 3,
+            draft_hours: 24,
         }
     }
 }
@@ -73,6 +96,7 @@ pub struct Engine {
     book: book::Book,
     quotes: quote::Quotes,
     contracts: contract::Contracts,
+    billing: billing::Billing,
     credit: credit::Credit,
     ledger: ledger::Ledger,
     deadlines: deadline::Deadlines,
@@ -94,6 +118,7 @@ impl Engine {
             book: book::Book::default(),
             quotes: quote::Quotes::default(),
             contracts: contract::Contracts::default(),
+            billing: billing::Billing::default(),
             credit: credit::Credit::default(),
             ledger: ledger::Ledger::default(),
             deadlines: deadline::Deadlines::default(),
@@ -157,6 +182,7 @@ impl Engine {
         outcome
     }
 
+    #[expect(clippy::too_many_lines, reason = "the switchboard: a line or two a command")]
     fn decide(
         &mut self,
         at: &Stamp,
@@ -233,6 +259,37 @@ impl Engine {
             Command::Quote { id, ask, hold_secs } => self.quote(at, id, ask, hold_secs, out),
             Command::PlaceOrder(ask) => self.place_order(at, ask, out),
             Command::CancelOrder { id } => self.cancel_order(at, id, out),
+            Command::ReportDelivery { contract, window, missing, note } => {
+                self.report_delivery(at, contract, window, missing, &note, out)
+            }
+            Command::GrantCredit { contract, amount, note } => {
+                self.grant_credit(at, contract, amount, &note, out)
+            }
+            Command::ChangeContract(ask) => self.change_contract(at, ask, out),
+            Command::FinalizeInvoice { id } => self.finalize_invoice(at, id, out),
+            Command::CreditInvoice { id, amount, note } => {
+                self.credit_invoice(at, id, amount, &note, out)
+            }
+            Command::VoidInvoice { id, note } => self.void_invoice(at, id, &note, out),
+            Command::RecordPayment { id, org, amount, invoice, reference } => {
+                self.record_payment(at, id, org, amount, invoice, reference, out)
+            }
+            Command::PayOut { id, org, payable, amount, reference } => {
+                self.pay_out(at, id, org, payable, amount, reference, out)
+            }
+            Command::SettlePayout { id, paid } => self.settle_payout(at, id, paid, out),
+            Command::ClosePeriod { month } => self.close_period(at, month, out),
+            Command::LockPeriod { month } => self.lock_period(at, month, out),
+            Command::DefaultLine { id, reason, note } => {
+                self.default_line(at, id, reason, note, out)
+            }
+            Command::RecordClaimPayment { line, program, amount, reference } => {
+                self.record_claim_payment(at, line, program, amount, &reference, out)
+            }
+            Command::WriteOff { line, note } => self.write_off(at, line, &note, out),
+            Command::RecordRecovery { line, amount, reference } => {
+                self.record_recovery(at, line, amount, &reference, out)
+            }
         }
     }
 }

@@ -42,7 +42,7 @@ words! {
         Price = "price",
         /// The order's last start has passed, or its good-till date.
         TimePassed = "time_passed",
-        /// The customer cancelled it.
+        /// The customer cancelled it, or its credit line defaulted.
         Cancelled = "cancelled",
     }
 }
@@ -375,7 +375,8 @@ impl Engine {
         self.close_order(at, id, OrderState::Expired, Reason::TimePassed, out);
     }
 
-    fn close_order(
+    /// A resting order ends without a contract; its credit is free again.
+    pub(super) fn close_order(
         &mut self,
         at: &Stamp,
         id: OrderId,

@@ -160,6 +160,44 @@ pub enum Refusal {
     /// A refresh token, invitation or password that is not, or no longer, good.
     BadCredential,
 
+    // -- Contracts and money (409) --
+    /// A report is about time that is not the contract's, or not over.
+    OutsideDelivery {
+        start: Minute,
+        end: Minute,
+    },
+    /// A report is about time that is invoiced already; what lies after this instant can be
+    /// reported.
+    AlreadyBilled {
+        until: Minute,
+    },
+    /// More GPUs would be missing at an instant than the contract has there; some are reported
+    /// already.
+    MoreThanPromised {
+        at: Minute,
+        promised: Gpus,
+        missing: Gpus,
+    },
+    /// More than there is: of what, how much there is, and how much was asked.
+    MoreThanThere {
+        what: &'static str,
+        there: Money,
+        given: Money,
+    },
+    /// It may be done, but not before this instant.
+    TooEarly {
+        from: Minute,
+    },
+    /// The change costs a higher fee than the customer agreed to.
+    FeeAbove {
+        fee: Money,
+        most: Money,
+    },
+    /// A month cannot be closed yet: what is in the way, and how many of it.
+    NotReady {
+        waits: Vec<(&'static str, u64)>,
+    },
+
     // -- Idempotency (422) --
     /// The key was used for other content.
     KeyReused,
@@ -222,6 +260,13 @@ impl Refusal {
             Refusal::QuoteNotFirm => "quote_not_firm",
             Refusal::TooMany { .. } => "too_many",
             Refusal::BadCredential => "bad_credential",
+            Refusal::OutsideDelivery { .. } => "outside_delivery",
+            Refusal::AlreadyBilled { .. } => "already_billed",
+            Refusal::MoreThanPromised { .. } => "more_than_promised",
+            Refusal::MoreThanThere { .. } => "more_than_there",
+            Refusal::TooEarly { .. } => "too_early",
+            Refusal::FeeAbove { .. } => "fee_above",
+            Refusal::NotReady { .. } => "not_ready",
             Refusal::KeyReused => "key_reused",
             Refusal::NoCreditLine => "no_credit_line",
             Refusal::CreditLineState { .. } => "credit_line_state",

@@ -4,10 +4,11 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::billing::{Billing, Invoice, Payment, Payout, Period};
 use super::capacity::{Factory, Pool};
 use super::catalogue::{Catalogue, Region, Sku};
-use super::contract::{Contract, ContractState};
-use super::credit::{Application, Credit, Line};
+use super::contract::Contract;
+use super::credit::{Application, Collection, Credit, Line};
 use super::deadline::Due;
 use super::event::Heads;
 use super::ledger::{AccountKey, Balance, Ledger};
@@ -49,8 +50,17 @@ pub struct Snapshot {
     pub quotes: Vec<Quote>,
     /// Open.
     pub orders: Vec<Order>,
-    /// Scheduled and active.
+    /// Scheduled and active, and those not yet invoiced to their end.
     pub contracts: Vec<Contract>,
+    /// Draft, open and overdue, and those of lines in collection.
+    pub invoices: Vec<Invoice>,
+    /// Whose reserves are still held.
+    pub payments: Vec<Payment>,
+    /// Under way.
+    pub payouts: Vec<Payout>,
+    pub periods: Vec<Period>,
+    /// Of lines in default.
+    pub collections: Vec<Collection>,
     pub accounts: Vec<(AccountKey, Balance)>,
     pub event_heads: Vec<(OrgId, u64)>,
     /// Not expired at `now`, oldest first.
@@ -79,6 +89,11 @@ impl Engine {
             quotes: self.quotes.open.values().cloned().collect(),
             orders: self.book.orders().cloned().collect(),
             contracts: self.contracts.iter().cloned().collect(),
+            invoices: self.billing.invoices.values().cloned().collect(),
+            payments: self.billing.payments.values().cloned().collect(),
+            payouts: self.billing.payouts.values().cloned().collect(),
+            periods: self.billing.periods.values().cloned().collect(),
+            collections: self.credit.collections.values().cloned().collect(),
             accounts: self.ledger.accounts().collect(),
             event_heads: self.events.last.iter().map(|(org, no)| (*org, *no)).collect(),
             kept: self.memory.kept(self.now).collect(),
@@ -106,6 +121,11 @@ impl Engine {
             quotes,
             orders,
             contracts,
+            invoices,
+            payments,
+            payouts,
+            periods,
+            collections,
             accounts,
             event_heads,
             kept,
@@ -116,7 +136,8 @@ impl Engine {
         engine.parties = Parties::from_parts(organizations, users, sessions, keys);
         engine.catalogue = Catalogue::from_parts(skus, regions);
         engine.programs = Programs::from_parts(programs);
-        engine.credit = Credit::from_parts(applications, lines);
+        engine.credit = Credit::from_parts(applications, lines, collections);
+        engine.billing = Billing::from_parts(invoices, payments, payouts, periods);
         engine.ledger = Ledger::from_parts(accounts, last_entry);
         engine.memory = Memory::from_kept(kept);
         engine.events = Heads { last: event_heads.into_iter().collect() };
@@ -130,7 +151,7 @@ impl Engine {
                 *frozen = engine.programs.share(frozen);
             }
             engine.capacity.retake(contract.pool, &contract.allocations);
-            engine.contracts.live.insert(contract.id, Box::new(contract));
+            engine.contracts.unsettled.insert(contract.id, Box::new(contract));
         }
         engine.capacity.outline_all();
         for order in orders {
@@ -173,29 +194,21 @@ impl Engine {
             .capacity
             .listings()
             .map(|listing| (listing.window.end().micros(), Due::ListingEnds(listing.id)));
-        let lines = self.credit.lines().filter_map(Line::deadline);
+        let lines = self.credit.lines().flat_map(Line::deadlines);
         let quotes = self.quotes.open.values().map(|quote| {
             let expires_at = quote.expires_at.expect("an open quote is firm");
             (expires_at, Due::QuoteLapses(quote.id))
         });
         let orders =
             self.book.orders().map(|order| (order.lapses_at(), Due::OrderLapses(order.id)));
-        let starts = self
-            .contracts
-            .iter()
-            .filter(|contract| contract.state == ContractState::Scheduled)
-            .map(|contract| (contract.window.start().micros(), Due::ContractStarts(contract.id)));
-        let ends = self
-            .contracts
-            .iter()
-            .map(|contract| (contract.window.end().micros(), Due::ContractEnds(contract.id)));
+        let contracts = self.contracts.iter().flat_map(Contract::deadlines);
         sessions
+            .chain(contracts)
+            .chain(self.billing.deadlines(&self.settings))
             .chain(listings)
             .chain(lines)
             .chain(quotes)
             .chain(orders)
-            .chain(starts)
-            .chain(ends)
             .collect()
     }
 

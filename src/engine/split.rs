@@ -18,22 +18,54 @@ pub fn webster<const N: usize>(total: Money, weights: [BasisPoints; N]) -> [Mone
     let weights = weights.map(i128::from);
     assert!(weights.iter().sum::<i128>() == WHOLE, "weights sum to the whole");
     let total = i128::from(total.micros());
+    let mut parts = [0; N];
+    hand_out(total, WHOLE, &weights, &mut parts);
+    parts.map(money)
+}
+
+fn money(part: i128) -> Money {
+    Money::from_micros(i64::try_from(part).expect("no part exceeds the total"))
+}
+
+/// Splits `total` into `parts` by weights that sum to `whole`.
+fn hand_out(total: i128, whole: i128, weights: &[i128], parts: &mut [i128]) {
     // The method hands out units one by one, each to the largest `weight / (2 * units + 1)`.
     // Rounding every exact part to the nearest unit, halves up, hands out all the units with a
-    // quotient of at least `WHOLE / (2 * total)`: the beginning of that same sequence, ties
+    // quotient of at least `whole / (2 * total)`: the beginning of that same sequence, ties
     // included, at most N / 2 units short or long. So what is left is to go on, or back, by those
     // few.
-    let mut parts = weights.map(|weight| (2 * total * weight + WHOLE) / (2 * WHOLE));
+    for (part, weight) in parts.iter_mut().zip(weights) {
+        *part = (2 * total * weight + whole) / (2 * whole);
+    }
     let mut missing = total - parts.iter().sum::<i128>();
     while missing > 0 {
-        parts[next(&weights, &parts)] += 1;
+        let place = next(weights, parts);
+        parts[place] += 1;
         missing -= 1;
     }
     while missing < 0 {
-        parts[last(&weights, &parts)] -= 1;
+        let place = last(weights, parts);
+        parts[place] -= 1;
         missing += 1;
     }
-    parts.map(|part| Money::from_micros(i64::try_from(part).expect("no part exceeds the total")))
+}
+
+/// The parts of `total` in the proportions of `weights`: as [`webster`], for amounts as weights.
+///
+/// # Panics
+/// When a weight is negative or all are zero though the total is not: the code is wrong.
+pub fn apportion(total: Money, weights: &[Money]) -> Vec<Money> {
+    if total.is_zero() {
+        return vec![Money::ZERO; weights.len()];
+    }
+    assert!(!total.is_negative(), "a charge is never negative");
+    assert!(weights.iter().all(|weight| !weight.is_negative()), "a weight is never negative");
+    let weights: Vec<i128> = weights.iter().map(|weight| i128::from(weight.micros())).collect();
+    let whole: i128 = weights.iter().sum();
+    assert!(whole > 0, "somebody has a part");
+    let mut parts = vec![0; weights.len()];
+    hand_out(i128::from(total.micros()), whole, &weights, &mut parts);
+    parts.into_iter().map(money).collect()
 }
 
 /// Who gets the next unit: the largest `weight / (2 * part + 1)`, of equals the first.

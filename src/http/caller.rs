@@ -45,7 +45,8 @@ pub mod grant {
     }
 
     grants! {
-        View Administer Trade ApplyForCredit Offer Admit Catalogue DecideCredit Audit SetClock
+        View Administer Trade ApplyForCredit Offer Admit Catalogue DecideCredit Bill Audit
+        SetClock
     }
 }
 

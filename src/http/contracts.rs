@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Door;
+use super::bill::{BillView, PartsView, rest};
 use super::caller::{Caller, grant};
 use super::matching::AllocationView;
 use super::money::{Amount, PriceText};
@@ -14,10 +15,14 @@ use super::programs::FrozenProgramView;
 use super::query::{Path, Query};
 use super::reply::{Reply, shown};
 use super::time::{Instant, Moment};
-use crate::engine::contract::{Commitment, Contract, ContractBrief, ContractState, Terms};
+use crate::engine::contract::{
+    Commitment, Contract, ContractBrief, ContractState, SizeUntil, Terms,
+};
+use crate::engine::{Refusal, SlaStep};
 use crate::model::id::{ContractId, LineId, OrderId, OrgId, PoolId, ProgramId};
 use crate::model::{Code, RegionCode, SkuCode, Workload};
-use crate::store::read::ContractFilter;
+use crate::store::Fault;
+use crate::store::read::{ContractFilter, Reader};
 
 /// What a contract was made under. Never changes.
 #[derive(Debug, Serialize, ToSchema)]
@@ -25,7 +30,23 @@ pub struct TermsView {
     platform_fee_bps: u32,
     cancellation_fee_bps: u32,
     net_days: u32,
+    /// Credits for poor service, without a claim: the lowest step that a month fell below counts.
+    sla: Vec<SlaStepView>,
     programs: Vec<FrozenProgramView>,
+}
+
+/// From this availability of a month down the customer is credited this part of its charge.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SlaStepView {
+    below_bps: u32,
+    credit_bps: u32,
+}
+
+/// A size that a contract had until an instant.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SizeView {
+    gpus: u32,
+    until: Moment,
 }
 
 /// What a program's guarantor stands behind because of this contract.
@@ -49,16 +70,42 @@ pub struct ContractView {
     sku: SkuCode,
     #[schema(value_type = Code)]
     region: RegionCode,
+    /// The size from the last change on.
     gpus: u32,
+    /// The sizes before, each until an instant; empty for most.
+    sizes: Vec<SizeView>,
     start_at: Moment,
     end_at: Moment,
-    /// What full delivery is charged.
+    /// When it was over, whichever way.
+    ended_at: Option<Moment>,
+    /// What is charged for all that is allocated, less what was lost.
     value: Amount,
+    /// Who has which part of `value`.
+    value_parts: PartsView,
     average_price_per_gpu_hour: PriceText,
-    /// What has been delivered so far.
-    delivered_value: Amount,
+    /// What of `value` was earned by delivery up to `accrued_to`.
+    accrued: Amount,
+    accrued_to: Moment,
+    /// What of `value` is not earned yet; the credit line holds it.
+    held: Amount,
+    /// What of `accrued` is on invoices. Fees and credits: see the usage.
+    invoiced: Amount,
+    /// Invoices reach up to here.
+    billed_to: Moment,
+    /// Charged and not yet invoiced.
+    unbilled: BillView,
+    /// Up to `accrued_to`; exact, sixty are a GPU-hour.
+    delivered_gpu_minutes: i64,
+    /// Promised and not delivered, up to `accrued_to`.
+    lost_gpu_minutes: i64,
+    /// What is allocated and neither delivered nor lost.
+    remaining_gpu_minutes: i64,
     credit_line_id: LineId,
     allocations: Vec<AllocationView>,
+    /// What of the allocations was not delivered, as reported: the dearest draws first.
+    losses: Vec<AllocationView>,
+    /// How often it was changed.
+    amendments: u32,
     terms: TermsView,
     commitments: Vec<CommitmentView>,
     workload: Option<Workload>,
@@ -96,12 +143,27 @@ impl From<&Terms> for TermsView {
             platform_fee_bps: one.platform_fee,
             cancellation_fee_bps: one.cancellation_fee,
             net_days: one.net_days,
+            sla: one.sla.iter().map(SlaStepView::from).collect(),
             programs: one
                 .programs
                 .iter()
                 .map(|one| FrozenProgramView::from(one.as_ref()))
                 .collect(),
         }
+    }
+}
+
+impl From<&SlaStep> for SlaStepView {
+    fn from(one: &SlaStep) -> Self {
+        let SlaStep { below, credit } = *one;
+        Self { below_bps: below, credit_bps: credit }
+    }
+}
+
+impl From<&SizeUntil> for SizeView {
+    fn from(one: &SizeUntil) -> Self {
+        let SizeUntil { gpus, until } = *one;
+        Self { gpus, until: Moment(until) }
     }
 }
 
@@ -117,6 +179,8 @@ impl From<&Commitment> for CommitmentView {
 
 impl From<&Contract> for ContractView {
     fn from(one: &Contract) -> Self {
+        let (_, parts) = one.charge(one.window.end());
+        let done = one.delivered + one.lost;
         Self {
             id: one.id,
             order_id: one.order,
@@ -127,13 +191,26 @@ impl From<&Contract> for ContractView {
             sku: one.sku.clone(),
             region: one.region.clone(),
             gpus: one.gpus,
+            sizes: one.sizes.iter().map(SizeView::from).collect(),
             start_at: Moment(one.window.start()),
             end_at: Moment(one.window.end()),
+            ended_at: one.ended_at.map(Moment),
             value: Amount(one.value),
+            value_parts: PartsView::from(parts),
             average_price_per_gpu_hour: PriceText(one.average),
-            delivered_value: Amount(one.accrued),
+            accrued: Amount(one.accrued),
+            accrued_to: Moment(one.accrued_to),
+            held: Amount(one.unaccrued()),
+            invoiced: Amount(rest(one.accrued, one.unbilled.charge)),
+            billed_to: Moment(one.billed_to),
+            unbilled: BillView::from(&one.unbilled),
+            delivered_gpu_minutes: one.delivered,
+            lost_gpu_minutes: one.lost,
+            remaining_gpu_minutes: (one.gpu_minutes() - done).max(0),
             credit_line_id: one.line,
             allocations: one.allocations.iter().map(AllocationView::from).collect(),
+            losses: one.losses.iter().map(AllocationView::from).collect(),
+            amendments: one.amendments,
             terms: TermsView::from(&one.terms),
             commitments: one.commitments.iter().map(CommitmentView::from).collect(),
             workload: one.workload,
@@ -181,8 +258,25 @@ pub async fn list(
     responses((status = 200, description = "The contract", body = ContractView)),
 )]
 pub async fn get(who: Caller<grant::View>, id: Path<ContractId>, door: Data<Door>) -> Reply {
-    let found = door.read(move |reader| reader.contract(&id.0)).await?;
+    Ok(shown(&ContractView::from(&find(&who, id.0, &door).await?)))
+}
+
+/// The contract, if this caller may see it: its customer, its provider, the operator.
+pub async fn find<R>(who: &Caller<R>, id: ContractId, door: &Door) -> Result<Contract, Problem> {
+    let found = door.read(move |reader| reader.contract(&id)).await?;
     let found = found.filter(|one| who.sees(one.customer) || who.sees(one.provider));
-    let found = found.ok_or_else(|| Problem::not_found("contract"))?;
-    Ok(shown(&ContractView::from(&found)))
+    found.ok_or_else(|| Problem::not_found("contract"))
+}
+
+/// A contract that the engine has forgotten: over and invoiced. `is_theirs` says whether the caller
+/// may know.
+pub fn settled(
+    id: ContractId,
+    is_theirs: impl FnOnce(&Contract) -> bool,
+) -> impl FnOnce(&Reader) -> Result<Option<Refusal>, Fault> {
+    move |reader| {
+        let (kind, needed) = ("contract", ContractState::Active.as_str());
+        let found = reader.contract(&id)?.filter(is_theirs);
+        Ok(found.map(|one| Refusal::WrongState { kind, state: one.state.as_str(), needed }))
+    }
 }

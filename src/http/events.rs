@@ -21,7 +21,7 @@ use super::page::{List, bounded};
 use super::problem::Problem;
 use super::query::Query;
 use super::reply::{Reply, shown};
-use super::time::{Instant, Moment};
+use super::time::{Instant, Moment, MonthText};
 use super::{Door, kind};
 use crate::engine::event::{Event, EventData, EventKind};
 use crate::engine::party::UserState;
@@ -114,6 +114,24 @@ fn data(data: &EventData) -> Value {
             "object": "credit_line", "id": id, "state": state, "limit": money(*limit),
         }),
         EventData::Quote { id } => json!({ "object": "quote", "id": id }),
+        EventData::Invoice { id, month, state, total, outstanding } => json!({
+            "object": "invoice", "id": id, "month": MonthText(*month), "state": state,
+            "total": money(*total), "outstanding": money(*outstanding),
+        }),
+        EventData::Payment { id, amount } => {
+            json!({ "object": "payment", "id": id, "amount": money(*amount) })
+        }
+        EventData::Payout { id, payable, state, amount } => json!({
+            "object": "payout", "id": id, "payable": payable, "state": state,
+            "amount": money(*amount),
+        }),
+        EventData::Period { month, state } => {
+            json!({ "object": "period", "month": MonthText(*month), "state": state })
+        }
+        EventData::Claim { line, program, amount, paid } => json!({
+            "object": "claim", "credit_line_id": line, "program_id": program,
+            "amount": money(*amount), "paid": money(*paid),
+        }),
         EventData::Order { id, state, reason, filled_gpus, contract } => json!({
             "object": "order", "id": id, "state": state, "reason": reason,
             "filled_gpus": filled_gpus, "contract_id": contract,

@@ -155,6 +155,29 @@ kinds! {
     TOO_MANY = 409 "too_many", "There are as many as there may be",
         "A bound on how many of these may exist at once is reached.",
         "End, cancel or revoke some of them first.";
+    OUTSIDE_DELIVERY = 409 "outside_delivery", "Not time that can be reported",
+        "A report is about time within the contract's window that has passed.",
+        "Report a window between start and end, which are in the answer.";
+    ALREADY_BILLED = 409 "already_billed", "That time is invoiced",
+        "What was delivered before the last invoice is settled and cannot be reported again.",
+        "Report what lies after the instant in the answer; ask the operator for a credit note \
+         on the rest.";
+    MORE_THAN_PROMISED = 409 "more_than_promised", "More missing than was promised",
+        "At some instant more GPUs would be missing than the contract has there; earlier reports \
+         count.",
+        "Report fewer, or less time; the answer has the instant and its numbers.";
+    MORE_THAN_THERE = 409 "more_than_there", "More than there is",
+        "The amount is larger than what it is taken from.",
+        "Send at most what is there; the answer has the number.";
+    FEE_ABOVE = 409 "fee_above", "The fee is higher than agreed",
+        "The change costs a higher fee than fee_max allows. Nothing was changed.",
+        "Ask with dry_run=true what it costs, and raise fee_max.";
+    TOO_EARLY = 409 "too_early", "It is too early for this",
+        "This may be done, but only from a later instant on.",
+        "Come back at the instant in the answer.";
+    NOT_READY = 409 "not_ready", "The month cannot be closed yet",
+        "Something of the month is not settled. The answer lists what, and how much of it.",
+        "Settle what waits, then close the month.";
     NO_BLOCK = 409 "no_block", "No block fits",
         "The market has no block that fits the request. The answer names the constraint that \
          bound, its numbers, and what is near.",

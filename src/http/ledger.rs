@@ -10,13 +10,17 @@ use uuid::Uuid;
 use super::Door;
 use super::caller::{Caller, grant};
 use super::page::{self, List};
-use super::query::{NoQuery, Query};
+use super::query::Query;
 use super::reply::{Reply, shown};
 use super::time::{Instant, Moment};
 use crate::engine::ledger::{Account, AccountKey, Balance, Book, Entry, EntryKind};
-use crate::model::Money;
 use crate::model::id::{ContractId, LineId};
-use crate::store::read::AccountBalance;
+use crate::model::{Micros, Money};
+use crate::store::Fault;
+use crate::store::read::{AccountBalance, Page, Reader};
+
+/// Entries read at once on the way back to an instant.
+const ENTRIES_AT_ONCE: u32 = 10_000;
 
 /// An account of a book.
 #[derive(Debug, Serialize, ToSchema)]
@@ -34,6 +38,9 @@ pub struct AccountView {
     /// On the account's normal side.
     balance: String,
 }
+
+/// How often the accounts are looked at while entries come in.
+const LOOKS: u32 = 5;
 
 /// One side of a transfer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -102,6 +109,15 @@ pub struct EntriesQuery {
     cursor: Option<String>,
     contract_id: Option<ContractId>,
     credit_line_id: Option<LineId>,
+}
+
+/// As of when.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TrialBalanceQuery {
+    /// What was recorded up to and at this instant; now when left out.
+    as_of: Option<Instant>,
 }
 
 /// What a book counts.
@@ -205,14 +221,89 @@ pub async fn entries(
 
 /// Prove the books
 ///
-/// In every ledger what was debited equals what was credited. Needs the right `audit`.
+/// In every ledger what was debited equals what was credited, now or at any instant before. Needs
+/// the right `audit`.
 #[utoipa::path(
     get, path = "/v1/ledger/trial_balance", tag = "Ledger",
+    params(TrialBalanceQuery),
     responses((status = 200, description = "Each ledger's sums", body = TrialBalanceView)),
 )]
-pub async fn trial_balance(_: Caller<grant::Audit>, _: Query<NoQuery>, door: Data<Door>) -> Reply {
-    let all = door.read(|reader| reader.accounts(None)).await?;
+pub async fn trial_balance(
+    _: Caller<grant::Audit>,
+    query: Query<TrialBalanceQuery>,
+    door: Data<Door>,
+) -> Reply {
+    let all = match query.as_of {
+        None => door.read(|reader| reader.accounts(None)).await?,
+        Some(Instant(as_of)) => door.read(move |reader| accounts_at(reader, as_of)).await?,
+    };
     Ok(shown(&TrialBalanceView { data: prove(&all) }))
+}
+
+/// Every account as it stood at an instant: as it stands now, less what was recorded since. If that
+/// keeps moving while it is looked at: the sum of all that was recorded by then.
+fn accounts_at(reader: &Reader, as_of: Micros) -> Result<Vec<AccountBalance>, Fault> {
+    for _ in 0..LOOKS {
+        let last = last_entry(reader)?;
+        let mut accounts: BTreeMap<AccountKey, Balance> =
+            reader.accounts(None)?.into_iter().collect();
+        // The numbers belong together only if nothing was written between the two reads.
+        if last_entry(reader)? != last {
+            continue;
+        }
+        let mut after = last.map(|last| last.saturating_add(1));
+        loop {
+            let slice = reader.entries(None, None, &Page { after, limit: ENTRIES_AT_ONCE })?;
+            for entry in slice.data.iter().take_while(|one| one.recorded_at > as_of) {
+                take_back(&mut accounts, entry);
+            }
+            after = slice.data.last().map(|one| one.no);
+            let is_older = slice.data.last().is_none_or(|one| one.recorded_at <= as_of);
+            if is_older || !slice.has_more {
+                accounts.retain(|_, balance| *balance != Balance::default());
+                return Ok(accounts.into_iter().collect());
+            }
+        }
+    }
+    recorded_by(reader, as_of)
+}
+
+/// Every account as the sum of its entries, which never change. Slow, and always the truth.
+fn recorded_by(reader: &Reader, as_of: Micros) -> Result<Vec<AccountBalance>, Fault> {
+    let mut accounts: BTreeMap<AccountKey, Balance> = BTreeMap::new();
+    let read = |page: &_| reader.entries(None, None, page);
+    page::walk(
+        read,
+        |one: &Entry| one.no,
+        |one| {
+            if one.recorded_at <= as_of {
+                accounts.entry(one.debit).or_default().debits += one.amount;
+                accounts.entry(one.credit).or_default().credits += one.amount;
+            }
+            true
+        },
+    )?;
+    Ok(accounts.into_iter().collect())
+}
+
+fn last_entry(reader: &Reader) -> Result<Option<u64>, Fault> {
+    let newest = reader.entries(None, None, &Page { after: None, limit: 1 })?;
+    Ok(newest.data.first().map(|one| one.no))
+}
+
+/// Takes an entry off the accounts that it was posted to.
+fn take_back(accounts: &mut BTreeMap<AccountKey, Balance>, entry: &Entry) {
+    if let Some(debit) = accounts.get_mut(&entry.debit) {
+        debit.debits -= entry.amount;
+    }
+    if let Some(credit) = accounts.get_mut(&entry.credit) {
+        credit.credits -= entry.amount;
+    }
+}
+
+/// In how many books debits are not credits.
+pub fn out_of_balance(all: &[AccountBalance]) -> usize {
+    prove(all).iter().filter(|one| one.difference != "0").count()
 }
 
 /// Sums each book, in more bits than any account has.

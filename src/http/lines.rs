@@ -16,19 +16,13 @@ use super::query::{Path, Query};
 use super::reply::{Reply, shown, shown_with_tag};
 use super::time::{Instant, Moment};
 use super::version::{IfMatch, IfMatchHeader};
-use crate::engine::contract::{Contract, ContractState};
-use crate::engine::credit::{Balances, Line, LineState, Proposal};
+use crate::engine::credit::{Balances, DefaultReason, Line, LineState, Proposal};
 use crate::engine::ledger::Entry;
-use crate::engine::order::OrderState;
-use crate::engine::quote::QuoteState;
 use crate::engine::{Command, Refusal};
-use crate::model::id::{ApplicationId, ContractId, LineId, OrderId, OrgId, QuoteId, UserId};
-use crate::model::{Money, limits};
+use crate::model::Money;
+use crate::model::id::{ApplicationId, LineId, OrgId, UserId};
 use crate::store::Fault;
-use crate::store::read::{ContractFilter, OrderFilter, Page, Reader, Slice};
-
-/// Things that hold, of one kind, in one answer: enough for people, bounded for the server.
-const HOLDS_MAX: usize = 1_000;
+use crate::store::read::Reader;
 
 /// Why a line is frozen or unfrozen.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -36,7 +30,7 @@ const HOLDS_MAX: usize = 1_000;
 pub struct LineNoteBody {
     #[serde(default)]
     #[schema(max_length = 2000)]
-    note: String,
+    pub note: String,
 }
 
 /// A new limit.
@@ -53,10 +47,12 @@ pub struct LimitBody {
 /// A step that waits for a second officer.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProposalView {
-    /// `unfreeze` or `limit`.
+    /// `unfreeze`, `limit` or `default`.
     step: &'static str,
     /// The limit proposed.
     limit: Option<Amount>,
+    /// Why the line would be declared in default.
+    reason: Option<DefaultReason>,
     proposed_by: UserId,
 }
 
@@ -81,6 +77,8 @@ pub struct LineView {
     target_limit: Option<Amount>,
     proposal: Option<ProposalView>,
     net_days: u32,
+    /// Since when an invoice is unpaid past its grace; `null` while all are paid in time.
+    past_due_since: Option<Moment>,
     /// When the line runs off.
     expires_at: Moment,
     note: String,
@@ -88,19 +86,6 @@ pub struct LineView {
     version: u32,
     created_at: Instant,
     changed_at: Instant,
-}
-
-/// Something that holds credit.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct HoldView {
-    /// The resting order, if it is one.
-    order_id: Option<OrderId>,
-    /// The firm quote, if it is one.
-    quote_id: Option<QuoteId>,
-    /// The contract, if it is one.
-    contract_id: Option<ContractId>,
-    amount: Amount,
-    created_at: Instant,
 }
 
 /// Which page of a list of lines or entries.
@@ -132,6 +117,7 @@ impl LineView {
             target_limit: line.target_limit.map(Amount),
             proposal: line.proposal.as_ref().map(ProposalView::from),
             net_days: line.net_days,
+            past_due_since: line.past_due_since.map(Moment),
             expires_at: Moment(line.expires_at),
             note: line.note.clone(),
             version: line.version,
@@ -150,12 +136,12 @@ fn ratio(held: Money, drawn: Money, limit: Money) -> f64 {
 
 impl From<&Proposal> for ProposalView {
     fn from(one: &Proposal) -> Self {
-        match *one {
-            Proposal::Unfreeze { by } => Self { step: "unfreeze", limit: None, proposed_by: by },
-            Proposal::Limit { limit, by } => {
-                Self { step: "limit", limit: Some(Amount(limit)), proposed_by: by }
-            }
-        }
+        let (step, limit, reason, by) = match *one {
+            Proposal::Unfreeze { by } => ("unfreeze", None, None, by),
+            Proposal::Limit { limit, by } => ("limit", Some(Amount(limit)), None, by),
+            Proposal::Default { reason, by } => ("default", None, Some(reason), by),
+        };
+        Self { step, limit, reason, proposed_by: by }
     }
 }
 
@@ -176,7 +162,11 @@ pub async fn list(who: Caller<grant::View>, query: Query<LinesQuery>, door: Data
 }
 
 /// The line, if this caller may see it.
-async fn find<R>(who: &Caller<R>, id: LineId, door: &Door) -> Result<(Line, Balances), Problem> {
+pub async fn find<R>(
+    who: &Caller<R>,
+    id: LineId,
+    door: &Door,
+) -> Result<(Line, Balances), Problem> {
     let found = door.read(move |reader| reader.line(&id)).await?;
     let found = found.filter(|(line, _)| who.sees(line.org));
     found.ok_or_else(|| Problem::not_found("credit_line"))
@@ -194,7 +184,7 @@ pub async fn get(who: Caller<grant::View>, id: Path<LineId>, door: Data<Door>) -
 }
 
 /// A line that the engine has forgotten: closed.
-fn closed(id: LineId) -> impl FnOnce(&Reader) -> Result<Option<Refusal>, Fault> {
+pub fn closed(id: LineId) -> impl FnOnce(&Reader) -> Result<Option<Refusal>, Fault> {
     move |reader| {
         let (kind, needed) = ("credit_line", LineState::Active.as_str());
         let found = reader.line(&id)?.map(|(line, _)| line.state.as_str());
@@ -261,97 +251,6 @@ pub async fn change_limit(
     let LimitBody { limit: Amount(limit), note } = body.value;
     let command = Command::ChangeLimit { id: id.0, expect: seen.0, limit, note };
     door.ask_about(&who, Some(key), command, closed(id.0)).await
-}
-
-/// List what holds
-///
-/// The resting orders, firm quotes and contracts that `held` is made of, up to a thousand of each
-/// kind.
-#[utoipa::path(
-    get, path = "/v1/credit_lines/{id}/holds", tag = "Credit",
-    params(LineId),
-    responses((status = 200, description = "All holds", body = List<HoldView>)),
-)]
-pub async fn holds(who: Caller<grant::View>, id: Path<LineId>, door: Data<Door>) -> Reply {
-    let (line, _) = find(&who, id.0, &door).await?;
-    let now = door.desk.clock().now();
-    // Firm quotes are young: the list is read back no further than they can live.
-    let oldest = now.plus_secs(-limits::QUOTE_SECONDS_MAX);
-    let found = door.read(move |reader| {
-        let mut holds = order_holds(reader, line.org)?;
-        holds.extend(quote_holds(reader, line.org, Instant(oldest))?);
-        holds.extend(contract_holds(reader, &line)?);
-        Ok(holds)
-    });
-    Ok(shown(&page::whole(found.await?)))
-}
-
-/// Reads pages of a list until it ends, the bound is met, or `go_on` says no.
-fn gather<T, Id>(
-    read: impl Fn(&Page<Id>) -> Result<Slice<T>, Fault>,
-    id: impl Fn(&T) -> Id,
-    go_on: impl Fn(&T) -> bool,
-) -> Result<Vec<T>, Fault> {
-    let mut all = Vec::new();
-    let mut after = None;
-    loop {
-        let slice = read(&Page { after, limit: limits::PAGE_MAX })?;
-        let goes_on = slice.has_more && slice.data.last().is_some_and(&go_on);
-        after = slice.data.last().map(&id);
-        all.extend(slice.data);
-        if !goes_on || all.len() >= HOLDS_MAX {
-            return Ok(all);
-        }
-    }
-}
-
-fn order_holds(reader: &Reader, org: OrgId) -> Result<Vec<HoldView>, Fault> {
-    let filter =
-        OrderFilter { org: Some(org), state: Some(OrderState::Open), client_order_id: None };
-    let orders = gather(|page| reader.orders(&filter, page), |one| one.id, |_| true)?;
-    let held = orders.into_iter().filter(|one| !one.hold.is_zero()).map(|one| HoldView {
-        order_id: Some(one.id),
-        quote_id: None,
-        contract_id: None,
-        amount: Amount(one.hold),
-        created_at: Instant(one.created_at),
-    });
-    Ok(held.collect())
-}
-
-fn quote_holds(reader: &Reader, org: OrgId, oldest: Instant) -> Result<Vec<HoldView>, Fault> {
-    let is_young = |at| Instant(at) >= oldest;
-    let quotes = gather(
-        |page| reader.quotes(&Some(org), page),
-        |one| one.id,
-        |one| is_young(one.created_at),
-    )?;
-    let open = quotes.into_iter().filter(|one| one.state == QuoteState::Open);
-    let held = open.map(|one| HoldView {
-        order_id: None,
-        quote_id: Some(one.id),
-        contract_id: None,
-        amount: Amount(one.block.value),
-        created_at: Instant(one.created_at),
-    });
-    Ok(held.collect())
-}
-
-fn contract_holds(reader: &Reader, line: &Line) -> Result<Vec<HoldView>, Fault> {
-    let mut contracts = Vec::new();
-    for state in [ContractState::Scheduled, ContractState::Active] {
-        let filter = ContractFilter { party: Some(line.org), state: Some(state), pool: None };
-        contracts.extend(gather(|page| reader.contracts(&filter, page), |one| one.id, |_| true)?);
-    }
-    let carried = contracts.into_iter().filter(|one| one.line == line.id);
-    let held = carried.map(|one: Contract| HoldView {
-        order_id: None,
-        quote_id: None,
-        contract_id: Some(one.id),
-        amount: Amount(one.value.checked_sub(one.accrued).unwrap_or(Money::ZERO)),
-        created_at: Instant(one.created_at),
-    });
-    Ok(held.collect())
 }
 
 /// List a line's history

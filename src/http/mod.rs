@@ -6,15 +6,23 @@
 
 #![expect(unused_qualifications, reason = "the API reference's macros write them")]
 
+pub mod amendments;
 pub mod applications;
 pub mod audit;
+pub mod bill;
+pub mod calendar;
 pub mod caller;
 pub mod catalogue;
 pub mod clock;
+pub mod collection;
 pub mod contracts;
+pub mod delivery;
 pub mod events;
+pub mod exposure;
 pub mod factories;
+pub mod holds;
 pub mod idempotency;
+pub mod invoices;
 pub mod json;
 pub mod keys;
 pub mod kind;
@@ -31,6 +39,9 @@ pub mod orders;
 pub mod organizations;
 pub mod page;
 pub mod password;
+pub mod payments;
+pub mod payouts;
+pub mod periods;
 pub mod pools;
 pub mod problem;
 pub mod programs;
@@ -42,6 +53,7 @@ pub mod routes;
 pub mod schema;
 pub mod secret;
 pub mod sessions;
+pub mod statements;
 pub mod time;
 pub mod token;
 pub mod trail;

@@ -26,6 +26,10 @@ error is an `application/problem+json` whose `type` is a page of this server. Ca
 money, credit \
 or capacity are safe to repeat under an `Idempotency-Key`.";
 
+/// What may ask for credit.
+const HOLDING: [&str; 4] =
+    ["/v1/orders", "/v1/quotes", "/v1/contracts/{id}/extend", "/v1/contracts/{id}/grow"];
+
 /// The document, complete.
 pub fn openapi() -> Arc<OpenApi> {
     let mut document = Documented::openapi();
@@ -73,6 +77,7 @@ fn tags() -> Vec<utoipa::openapi::Tag> {
         ("Listings", "Providers' offers"),
         ("Credit", "Applications and credit lines"),
         ("Trading", "Quotes, orders and contracts"),
+        ("Billing", "Invoices, payments, payouts, statements and months"),
         ("Market", "What is free, offered and paid; the clock"),
         ("Ledger", "The books and the audit trail"),
         ("Events", "What an organization is told"),
@@ -135,7 +140,7 @@ fn complete(path: &str, operation: &mut Operation) {
         statuses.push((412, "It has changed since you read it"));
         statuses.push((428, "If-Match is required"));
     }
-    if matches!(path, "/v1/orders" | "/v1/quotes") && has_body {
+    if HOLDING.contains(&path) && has_body {
         statuses.push((402, "No credit line, or too little on it"));
     }
     if path == "/v1/events/stream" {

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::kind;
 use super::problem::Problem;
 use crate::model::limits;
+use crate::store::Fault;
 use crate::store::read::{Page, Slice};
 
 /// One page of a list.
@@ -67,6 +68,41 @@ pub fn whole<T>(data: Vec<T>) -> List<T> {
     List { data, has_more: false, next_cursor: None }
 }
 
+/// Reads a list from the newest on, until it ends or `meet` says of one that it was the last. A sum
+/// over part of a list would be wrong without saying so: nothing else ends it.
+pub fn walk<T, Id>(
+    read: impl Fn(&Page<Id>) -> Result<Slice<T>, Fault>,
+    id: impl Fn(&T) -> Id,
+    mut meet: impl FnMut(T) -> bool,
+) -> Result<(), Fault> {
+    let mut after = None;
+    loop {
+        let slice = read(&Page { after, limit: limits::READ_AT_ONCE })?;
+        after = slice.data.last().map(&id);
+        let goes_on = slice.data.into_iter().all(&mut meet);
+        if !goes_on || !slice.has_more {
+            return Ok(());
+        }
+    }
+}
+
+/// All of a list, newest first, down to the first that `goes_on` refuses.
+pub fn gather<T, Id>(
+    read: impl Fn(&Page<Id>) -> Result<Slice<T>, Fault>,
+    id: impl Fn(&T) -> Id,
+    goes_on: impl Fn(&T) -> bool,
+) -> Result<Vec<T>, Fault> {
+    let mut all = Vec::new();
+    walk(read, id, |one| {
+        let is_one = goes_on(&one);
+        if is_one {
+            all.push(one);
+        }
+        is_one
+    })?;
+    Ok(all)
+}
+
 pub fn write_cursor(kind: &str, id: impl Display) -> String {
     URL_SAFE_NO_PAD.encode(format!("{kind}:{id}"))
 }
@@ -102,6 +138,23 @@ mod tests {
         assert_eq!(next, Page { after: Some(ids[1]), limit: 7 });
         let last = list("order", Slice { data: ids.to_vec(), has_more: false }, |id| *id, |id| id);
         assert_eq!(last.next_cursor, None);
+    }
+
+    #[test]
+    fn a_long_list_is_read_to_its_end() {
+        let all: Vec<u64> = (1..=2_500).rev().collect();
+        let read = |page: &Page<u64>| {
+            let older = all.iter().filter(|one| page.after.is_none_or(|after| **one < after));
+            let limit = usize::try_from(page.limit).expect("a small number");
+            let mut data: Vec<u64> = older.take(limit + 1).copied().collect();
+            let has_more = data.len() > limit;
+            data.truncate(limit);
+            Ok(Slice { data, has_more })
+        };
+        let whole = gather(read, |one| *one, |_| true).expect("it is read");
+        assert_eq!(whole, all);
+        let young = gather(read, |one| *one, |one| *one > 1_200).expect("it is read");
+        assert_eq!((young.len(), young.last()), (1_300, Some(&1_201)));
     }
 
     #[test]

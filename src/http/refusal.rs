@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::kind::{self, Kind};
 use super::matching::ShortageView;
 use super::money::{Amount, PriceText, money};
+use super::periods::WaitView;
 use super::problem::{CHALLENGE, Problem};
 use super::time::Moment;
 use crate::engine::Refusal;
@@ -14,7 +15,8 @@ use crate::engine::Refusal;
 impl From<&Refusal> for Problem {
     fn from(refusal: &Refusal) -> Self {
         // Each part takes the variants it knows; a test holds that together they know all.
-        let known = market(refusal).or_else(|| state(refusal)).or_else(|| content(refusal));
+        let known = market(refusal).or_else(|| state(refusal)).or_else(|| settlement(refusal));
+        let known = known.or_else(|| content(refusal));
         known.unwrap_or_else(|| plain(&kind::INTERNAL))
     }
 }
@@ -24,6 +26,7 @@ impl From<&Refusal> for Problem {
 fn pointer(field: &str) -> String {
     let spelled = match field {
         "power_kw" => "power_mw",
+        "from" => "start_at",
         "coverage" => "guarantee/coverage_bps",
         "first_loss" => "guarantee/first_loss",
         "cap" => "guarantee/cap",
@@ -128,6 +131,56 @@ fn state(refusal: &Refusal) -> Option<Problem> {
         }
         Refusal::BadCredential => plain(&kind::BAD_CREDENTIAL).header(WWW_AUTHENTICATE, CHALLENGE),
         Refusal::KeyReused => plain(&kind::KEY_REUSED),
+        _ => return None,
+    };
+    Some(problem)
+}
+
+/// Delivery and money: what was asked, and what there is.
+fn settlement(refusal: &Refusal) -> Option<Problem> {
+    let problem = match refusal {
+        Refusal::OutsideDelivery { start, end } => {
+            let detail = format!("What can be reported lies between {start} and {end}.");
+            Problem::new(&kind::OUTSIDE_DELIVERY, detail)
+                .with("start_at", Moment(*start))
+                .with("end_at", Moment(*end))
+        }
+        Refusal::AlreadyBilled { until } => {
+            let detail = format!("Everything before {until} is invoiced.");
+            Problem::new(&kind::ALREADY_BILLED, detail).with("billed_to", Moment(*until))
+        }
+        Refusal::MoreThanPromised { at, promised, missing } => {
+            let detail = format!(
+                "At {at} the contract has {promised} GPUs; {missing} more cannot be missing."
+            );
+            Problem::new(&kind::MORE_THAN_PROMISED, detail)
+                .with("at", Moment(*at))
+                .with("promised_gpus", promised)
+                .with("missing_gpus", missing)
+        }
+        Refusal::MoreThanThere { what, there, given } => {
+            let detail = format!("{given} is more than the {there} that is {what}.");
+            Problem::new(&kind::MORE_THAN_THERE, detail)
+                .with("what", what)
+                .with("there", Amount(*there))
+                .with("given", Amount(*given))
+        }
+        Refusal::FeeAbove { fee, most } => {
+            let detail = format!("The fee is {fee}, and at most {most} was agreed to.");
+            Problem::new(&kind::FEE_ABOVE, detail)
+                .with("fee", Amount(*fee))
+                .with("fee_max", Amount(*most))
+        }
+        Refusal::TooEarly { from } => {
+            let detail = format!("This can be done from {from} on.");
+            Problem::new(&kind::TOO_EARLY, detail).with("from", Moment(*from))
+        }
+        Refusal::NotReady { waits } => {
+            let counted = waits.iter().map(|(what, count)| format!("{what} ({count})"));
+            let counted = counted.collect::<Vec<_>>().join(", ");
+            let waits: Vec<WaitView> = waits.iter().map(WaitView::from).collect();
+            Problem::new(&kind::NOT_READY, format!("In the way: {counted}.")).with("waits", waits)
+        }
         _ => return None,
     };
     Some(problem)
@@ -295,6 +348,13 @@ mod tests {
             Refusal::QuoteNotFirm,
             Refusal::TooMany { kind, most: 1 },
             Refusal::BadCredential,
+            Refusal::OutsideDelivery { start: now, end: now },
+            Refusal::AlreadyBilled { until: now },
+            Refusal::MoreThanPromised { at: now, promised: 64, missing: 65 },
+            Refusal::MoreThanThere { what: "outstanding", there: money, given: money },
+            Refusal::FeeAbove { fee: money, most: money },
+            Refusal::TooEarly { from: now },
+            Refusal::NotReady { waits: vec![("draft_invoices", 2)] },
             Refusal::KeyReused,
             Refusal::NoCreditLine,
             Refusal::CreditLineState { line, state: LineState::Frozen },
@@ -306,7 +366,7 @@ mod tests {
     #[test]
     fn every_refusal_has_its_own_problem_and_page() {
         let all = every_refusal();
-        assert_eq!(all.len(), 39, "one of each: the count in `Refusal::code`");
+        assert_eq!(all.len(), 46, "one of each: the count in `Refusal::code`");
         for refusal in all {
             let problem = Problem::from(&refusal);
             assert_eq!(problem.kind().code, refusal.code());

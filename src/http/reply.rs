@@ -7,22 +7,29 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::amendments::AmendedView;
 use super::applications::ApplicationView;
 use super::catalogue::{RegionView, SkuView};
-use super::contracts::BriefView;
+use super::collection::CollectionView;
+use super::contracts::{BriefView, ContractView};
 use super::factories::FactoryView;
+use super::invoices::InvoiceView;
 use super::keys::KeyView;
 use super::lines::LineView;
 use super::listings::ListingView;
 use super::members::MemberView;
 use super::orders::OrderView;
 use super::organizations::OrganizationView;
+use super::payments::PaymentView;
+use super::payouts::PayoutView;
+use super::periods::PeriodView;
 use super::pools::{MaintenanceView, PoolView};
 use super::problem::{PROBLEM_JSON, Problem};
 use super::programs::ProgramView;
 use super::quotes::QuoteView;
 use super::sessions::SessionView;
 use super::version::etag;
+use crate::engine::billing::PayoutState;
 use crate::engine::credit::ApplicationState;
 use crate::engine::order::OrderState;
 use crate::engine::party::UserState;
@@ -188,7 +195,29 @@ fn trading(answer: &Answer, at: Micros) -> Written {
             let view = OrderView::new(order, contract.as_ref());
             page(&view, is_new, format!("/v1/orders/{}", order.id), None)
         }
-        // `written` has taken these.
+        billed => settled(billed, at),
+    }
+}
+
+/// The rest of [`trading`]: contracts as they live, and the money they move.
+fn settled(answer: &Answer, at: Micros) -> Written {
+    match answer {
+        Answer::Contract(one) => page(&ContractView::from(one), false, String::new(), None),
+        Answer::Amended { amendment, contract } => {
+            page(&AmendedView::new(amendment, contract), false, String::new(), None)
+        }
+        Answer::Invoice(one) => page(&InvoiceView::from(one), false, String::new(), None),
+        Answer::Payment(one) => {
+            let is_new = one.recorded_at == at;
+            page(&PaymentView::from(one), is_new, format!("/v1/payments/{}", one.id), None)
+        }
+        Answer::Payout(one) => {
+            let is_new = one.created_at == at && one.state == PayoutState::InTransit;
+            page(&PayoutView::from(one), is_new, format!("/v1/payouts/{}", one.id), None)
+        }
+        Answer::Period(one) => page(&PeriodView::from(one), false, String::new(), None),
+        Answer::Collection(one) => page(&CollectionView::from(one), false, String::new(), None),
+        // `written` and `trading` have taken these.
         Answer::Done
         | Answer::Known { .. }
         | Answer::Ticked { .. }
@@ -202,8 +231,11 @@ fn trading(answer: &Answer, at: Micros) -> Written {
         | Answer::Program(_)
         | Answer::Factory(_)
         | Answer::Pool(_)
-        | Answer::Maintenance { .. } => {
-            Written { status: 204, headers: String::new(), body: Vec::new() }
-        }
+        | Answer::Maintenance { .. }
+        | Answer::Listing(_)
+        | Answer::Application(_)
+        | Answer::Line { .. }
+        | Answer::Quote(_)
+        | Answer::Order { .. } => Written { status: 204, headers: String::new(), body: Vec::new() },
     }
 }

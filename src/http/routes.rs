@@ -8,8 +8,10 @@ use super::kind;
 use super::problem::Problem;
 use super::reply::Reply;
 use super::{
-    applications, audit, catalogue, clock, contracts, events, factories, keys, ledger, lines,
-    listings, market, members, meta, orders, organizations, pools, programs, quotes, sessions,
+    amendments, applications, audit, calendar, catalogue, clock, collection, contracts, delivery,
+    events, exposure, factories, holds, invoices, keys, ledger, lines, listings, market, members,
+    meta, orders, organizations, payments, payouts, periods, pools, programs, quotes, sessions,
+    statements,
 };
 
 /// Writes the page below as actix routes, as a table, and as the list the API reference is made
@@ -108,8 +110,14 @@ routes! {
     "/v1/credit_lines/{id}/freeze" { post lines::freeze }
     "/v1/credit_lines/{id}/unfreeze" { post lines::unfreeze }
     "/v1/credit_lines/{id}/limit" { post lines::change_limit }
-    "/v1/credit_lines/{id}/holds" { get lines::holds }
+    "/v1/credit_lines/{id}/holds" { get holds::list }
     "/v1/credit_lines/{id}/history" { get lines::history }
+    "/v1/credit_lines/{id}/default" { post collection::declare }
+    "/v1/credit_lines/{id}/collection" { get collection::get }
+    "/v1/credit_lines/{id}/claims/{program_id}/payments" { post collection::pay_claim }
+    "/v1/credit_lines/{id}/write_off" { post collection::write_off }
+    "/v1/credit_lines/{id}/recoveries" { post collection::recover }
+    "/v1/exposure" { get exposure::get }
     // -- Trading --
     "/v1/quotes" { get quotes::list, post quotes::create }
     "/v1/quotes/{id}" { get quotes::get }
@@ -119,6 +127,32 @@ routes! {
     "/v1/orders/{id}/cancel" { post orders::cancel }
     "/v1/contracts" { get contracts::list }
     "/v1/contracts/{id}" { get contracts::get }
+    "/v1/contracts/{id}/delivery" { post delivery::report }
+    "/v1/contracts/{id}/credits" { post delivery::credit }
+    "/v1/contracts/{id}/usage" { get delivery::usage }
+    "/v1/contracts/{id}/calendar.ics" { get calendar::get }
+    "/v1/contracts/{id}/cancellation_quote" { post amendments::quote_cancellation }
+    "/v1/contracts/{id}/cancel" { post amendments::cancel }
+    "/v1/contracts/{id}/shrink" { post amendments::shrink }
+    "/v1/contracts/{id}/extend" { post amendments::extend }
+    "/v1/contracts/{id}/grow" { post amendments::grow }
+    "/v1/contracts/{id}/amendments" { get amendments::list }
+    // -- Billing --
+    "/v1/invoices" { get invoices::list }
+    "/v1/invoices/{id}" { get invoices::get }
+    "/v1/invoices/{id}/finalize" { post invoices::finalize }
+    "/v1/invoices/{id}/credit" { post invoices::credit }
+    "/v1/invoices/{id}/void" { post invoices::void }
+    "/v1/payments" { get payments::list, post payments::create }
+    "/v1/payments/{id}" { get payments::get }
+    "/v1/payouts" { get payouts::list, post payouts::create }
+    "/v1/payouts/{id}" { get payouts::get }
+    "/v1/payouts/{id}/settle" { post payouts::settle }
+    "/v1/statements/{month}" { get statements::get }
+    "/v1/periods" { get periods::list }
+    "/v1/periods/{month}" { get periods::get }
+    "/v1/periods/{month}/close" { post periods::close }
+    "/v1/periods/{month}/lock" { post periods::lock }
     // -- Market --
     "/v1/market/availability" { get market::availability }
     "/v1/market/book" { get market::book }

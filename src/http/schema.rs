@@ -9,9 +9,11 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Required, Schema};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
+use crate::engine::amendment::AmendmentKind;
+use crate::engine::billing::{InvoiceState, Payable, PayoutState, PeriodState};
 use crate::engine::capacity::FactoryState;
 use crate::engine::contract::ContractState;
-use crate::engine::credit::{ApplicationState, LineState};
+use crate::engine::credit::{ApplicationState, DefaultReason, LineState};
 use crate::engine::event::EventKind;
 use crate::engine::ledger::{Account, Book, EntryKind};
 use crate::engine::listing::ListingState;
@@ -20,8 +22,8 @@ use crate::engine::order::{OrderState, Reason};
 use crate::engine::party::{OrganizationState, UserState};
 use crate::engine::quote::QuoteState;
 use crate::model::id::{
-    ApplicationId, ContractId, EventId, FactoryId, KeyId, LineId, ListingId, OrderId, OrgId,
-    PoolId, ProgramId, QuoteId, SessionId, UserId,
+    ApplicationId, ContractId, EventId, FactoryId, InvoiceId, KeyId, LineId, ListingId, OrderId,
+    OrgId, PaymentId, PayoutId, PoolId, ProgramId, QuoteId, SessionId, UserId,
 };
 use crate::model::{Code, Country, Right, Role, Segment, Workload};
 
@@ -62,7 +64,7 @@ macro_rules! ids {
 words! {
     FactoryState ContractState ApplicationState LineState EventKind Account Book EntryKind
     ListingState AlternativeKind OrderState Reason OrganizationState UserState QuoteState Right Role
-    Segment Workload
+    Segment Workload AmendmentKind InvoiceState Payable PayoutState PeriodState DefaultReason
 }
 
 ids! {
@@ -70,11 +72,14 @@ ids! {
     ContractId = "ctr_01h2xcejqtf2nbrexx3vqjhp41"
     EventId = "evt_01h2xcejqtf2nbrexx3vqjhp41"
     FactoryId = "fac_01h2xcejqtf2nbrexx3vqjhp41"
+    InvoiceId = "inv_01h2xcejqtf2nbrexx3vqjhp41"
     KeyId = "key_01h2xcejqtf2nbrexx3vqjhp41"
     LineId = "crl_01h2xcejqtf2nbrexx3vqjhp41"
     ListingId = "lst_01h2xcejqtf2nbrexx3vqjhp41"
     OrderId = "ord_01h2xcejqtf2nbrexx3vqjhp41"
     OrgId = "org_01h2xcejqtf2nbrexx3vqjhp41"
+    PaymentId = "pmt_01h2xcejqtf2nbrexx3vqjhp41"
+    PayoutId = "pyo_01h2xcejqtf2nbrexx3vqjhp41"
     PoolId = "pool_01h2xcejqtf2nbrexx3vqjhp41"
     ProgramId = "prg_01h2xcejqtf2nbrexx3vqjhp41"
     QuoteId = "quo_01h2xcejqtf2nbrexx3vqjhp41"

@@ -14,7 +14,8 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::json::fault;
 use crate::engine::order::Start;
-use crate::model::{Micros, Minute, limits};
+use crate::model::month::MonthError;
+use crate::model::{Micros, Minute, Month, limits};
 
 /// An instant on a whole minute: `2027-02-01T00:00:00Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +24,10 @@ pub struct Moment(pub Minute);
 /// An instant to the microsecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(pub Micros);
+
+/// A calendar month in UTC: `2027-02`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MonthText(pub Month);
 
 /// Why a text is not a time of the market.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -106,6 +111,29 @@ impl<'de> Deserialize<'de> for Instant {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(input)?;
         text.parse().map_err(|wrong: TimeError| fault(wrong.code(), wrong))
+    }
+}
+
+impl FromStr for MonthText {
+    type Err = MonthError;
+    fn from_str(text: &str) -> Result<Self, MonthError> {
+        let month: Month = text.parse()?;
+        // The ends of the calendar are nobody's months, and their instants do not fit.
+        let minutes = limits::MINUTE_MIN..limits::MINUTE_MAX;
+        if minutes.contains(&month.start().count()) { Ok(Self(month)) } else { Err(MonthError) }
+    }
+}
+
+impl Serialize for MonthText {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for MonthText {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(input)?;
+        text.parse().map_err(|wrong: MonthError| fault("invalid", wrong))
     }
 }
 
@@ -226,6 +254,23 @@ impl PartialSchema for StartAt {
 
 impl ToSchema for StartAt {}
 
+impl PartialSchema for MonthText {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some("^2[01][0-9]{2}-(0[1-9]|1[0-2])$"))
+            .description(Some("A calendar month in UTC."))
+            .examples([Value::String("2027-02".to_owned())])
+            .into()
+    }
+}
+
+impl ToSchema for MonthText {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "Month".into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,6 +307,15 @@ mod tests {
             ("2200-01-01T00:00:00Z", TimeError::Range),
         ] {
             assert_eq!(text.parse::<Moment>(), Err(fault), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_month_is_a_year_and_a_number_within_the_market() {
+        let month: MonthText = "2027-02".parse().expect("a month");
+        assert_eq!(serde_json::to_string(&month).expect("JSON"), r#""2027-02""#);
+        for text in ["1999-12", "2200-01", "9998-12", "0001-01", "2027-13", "2027-2", "", "2027"] {
+            assert_eq!(text.parse::<MonthText>(), Err(MonthError), "{text}");
         }
     }
 

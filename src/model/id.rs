@@ -117,6 +117,12 @@ ids! {
     OrderId = "ord";
     /// The revenue-bearing record of a match. Wears the UUID of the order that made it.
     ContractId = "ctr";
+    /// What one customer is charged for one month.
+    InvoiceId = "inv";
+    /// Money that a customer paid.
+    PaymentId = "pmt";
+    /// Money that the market pays out.
+    PayoutId = "pyo";
     /// A fact that was published to one organization.
     EventId = "evt";
 }

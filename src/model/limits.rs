@@ -73,6 +73,14 @@ pub const WATTS_PER_GPU_MAX: u32 = 100_000;
 /// The last contract month a share step may begin in: past the end of the longest window.
 pub const SHARE_MONTH_MAX: u32 = 132;
 
+/// The longest a provider's reserve is kept back: two years, past any chargeback.
+pub const RESERVE_DAYS_MAX: u32 = 730;
+/// The longest grace after an invoice's due day: a quarter, after which a line is delinquent
+/// anyway.
+pub const GRACE_DAYS_MAX: u32 = 90;
+/// The longest a draft waits for the operator's eyes: a month, when the next ones come.
+pub const DRAFT_HOURS_MAX: u32 = 720;
+
 // -- How many --
 
 /// SKUs or regions that one order may accept.
@@ -93,6 +101,8 @@ pub const POOLS_PER_PROGRAM_MAX: usize = 10_000;
 pub const RESTING_PER_ORG_MAX: usize = 10_000;
 /// Firm quotes of one organization at a time: a hold is a promise, not a fence.
 pub const QUOTES_PER_ORG_MAX: usize = 100;
+/// Changes of one contract, its cancellation aside: every size it had is kept in memory.
+pub const AMENDMENTS_MAX: u32 = 1_000;
 /// Members, keys and open sessions of one organization.
 pub const MEMBERS_PER_ORG_MAX: usize = 1_000;
 /// API keys of one organization.
@@ -139,3 +149,5 @@ pub const BODY_BYTES_MAX: usize = 1_048_576;
 pub const PAGE_DEFAULT: u32 = 20;
 /// Largest page of a list.
 pub const PAGE_MAX: u32 = 100;
+/// Rows read at once where all of them are needed: few round trips, little memory.
+pub const READ_AT_ONCE: u32 = 1_000;

@@ -33,6 +33,8 @@ words! {
         Catalogue = "catalogue",
         /// Operator: decide credit applications, freeze lines, change limits.
         DecideCredit = "decide_credit",
+        /// Operator: finalize invoices, record payments, pay out, close months.
+        Bill = "bill",
         /// Operator: read every organization's objects, the ledgers and the audit trail.
         Audit = "audit",
         /// Operator: move the simulated clock.
@@ -49,8 +51,8 @@ impl Role {
     /// The table: what each role may do.
     pub const fn rights(self) -> &'static [Right] {
         use Right::{
-            Administer, Admit, ApplyForCredit, Audit, Catalogue, DecideCredit, Offer, SetClock,
-            Trade, View,
+            Administer, Admit, ApplyForCredit, Audit, Bill, Catalogue, DecideCredit, Offer,
+            SetClock, Trade, View,
         };
         match self {
             Role::Owner => &[View, Administer, Trade, ApplyForCredit, Offer],
@@ -58,9 +60,9 @@ impl Role {
             Role::Viewer => &[View],
             Role::Finance => &[View, ApplyForCredit],
             Role::Inventory => &[View, Offer],
-            Role::Admin => &[View, Administer, Admit, Catalogue, Audit, SetClock],
+            Role::Admin => &[View, Administer, Admit, Catalogue, Bill, Audit, SetClock],
             Role::CreditOfficer => &[View, DecideCredit, Audit],
-            Role::MarketOps => &[View, Admit, Catalogue, Audit],
+            Role::MarketOps => &[View, Admit, Catalogue, Bill, Audit],
             Role::Auditor => &[View, Audit],
         }
     }
@@ -76,7 +78,7 @@ mod tests {
 
     #[test]
     fn every_right_is_had_by_exactly_these_roles() {
-        let table: [(Right, &[Role]); 10] = [
+        let table: [(Right, &[Role]); 11] = [
             (Right::View, Role::ALL),
             (Right::Administer, &[Role::Owner, Role::Admin]),
             (Right::Trade, &[Role::Owner, Role::Trader]),
@@ -85,6 +87,7 @@ mod tests {
             (Right::Admit, &[Role::Admin, Role::MarketOps]),
             (Right::Catalogue, &[Role::Admin, Role::MarketOps]),
             (Right::DecideCredit, &[Role::CreditOfficer]),
+            (Right::Bill, &[Role::Admin, Role::MarketOps]),
             (Right::Audit, &[Role::Admin, Role::CreditOfficer, Role::MarketOps, Role::Auditor]),
             (Right::SetClock, &[Role::Admin]),
         ];

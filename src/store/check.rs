@@ -12,11 +12,12 @@ use diesel::sql_types::{BigInt, Bool};
 use uuid::Uuid;
 
 use super::link::{Db, on};
-use super::load::{OPEN, begin_read};
+use super::load::{IN_TRANSIT, OPEN, begin_read};
 use super::read::{AuditRow as Audited, Reader};
+use super::rows::billing::{InvoiceRow, PaymentRow, PayoutRow, invoices, payments, payouts};
 use super::rows::capacity::{ListingRow, listings};
 use super::rows::contract::{ContractRow, contracts};
-use super::rows::credit::{LineRow, credit_lines};
+use super::rows::credit::{CollectionRow, LineRow, collections, credit_lines};
 use super::rows::ledger::{AccountRow, EntryRow, accounts, entries};
 use super::rows::record::{
     AuditRow, CommitRow, HeadRow, MetaRow, audit, commits, event_heads, events, meta,
@@ -25,15 +26,17 @@ use super::rows::trading::{OrderRow, QuoteRow, orders, quotes};
 use super::rows::{digest, entities, natural};
 use super::schema::Uid;
 use super::{Fault, chain};
+use crate::engine::billing::{InvoiceState, Payment, Payout};
+use crate::engine::charge::Bill;
 use crate::engine::contract::{Contract, ContractState};
-use crate::engine::credit::{Line, LineState};
+use crate::engine::credit::{Collection, Line, LineState};
 use crate::engine::ledger::{Account, AccountKey, Balance, Entry};
 use crate::engine::listing::Listing;
 use crate::engine::matching::Draw;
 use crate::engine::order::Order;
 use crate::engine::quote::Quote;
 use crate::model::id::{LineId, ListingId, OrgId};
-use crate::model::{Minute, Schedule, Worth};
+use crate::model::{Minute, Money, Schedule, Worth};
 
 diesel::allow_tables_to_appear_in_same_query!(contracts, orders);
 
@@ -67,6 +70,9 @@ fn look(db: &mut Db) -> Result<Findings, Fault> {
     let balances = books(db, &meta, &mut found)?;
     let mut used = Used::default();
     all_contracts(db, &mut used, &mut found)?;
+    all_invoices(db, &mut used, &mut found)?;
+    on_the_way(db, &mut used)?;
+    owed(&balances, &used, &mut found);
     resting(db, &mut used)?;
     lines(db, &balances, &used, &mut found)?;
     listed(db, used, &mut found)?;
@@ -291,11 +297,25 @@ fn spell(key: &AccountKey) -> String {
 struct Used {
     held_by_line: BTreeMap<LineId, i128>,
     held_by_customer: BTreeMap<OrgId, i128>,
+    /// Charged, and not yet settled.
+    drawn_by_line: BTreeMap<LineId, i128>,
+    /// What the operator's books must have: unbilled and invoiced receivables by customer, claims
+    /// by guarantor, reserves by provider, payouts under way by who is paid.
+    owed: BTreeMap<AccountKey, i128>,
     /// Rises and falls of what is taken.
     taken: BTreeMap<ListingId, Vec<(Minute, i64)>>,
 }
 
 impl Used {
+    fn owe(&mut self, account: Account, org: OrgId, amount: i128) {
+        *self.owed.entry(AccountKey::of(account, org.uuid())).or_default() += amount;
+    }
+
+    fn draw(&mut self, line: LineId, account: Account, customer: OrgId, amount: i128) {
+        *self.drawn_by_line.entry(line).or_default() += amount;
+        self.owe(account, customer, amount);
+    }
+
     fn take(&mut self, draw: &Draw) {
         let steps = self.taken.entry(draw.listing).or_default();
         steps.push((draw.window.start(), i64::from(draw.gpus)));
@@ -315,23 +335,18 @@ fn all_contracts(db: &mut Db, used: &mut Used, found: &mut Findings) -> Result<(
         last = end.id;
         for contract in super::read::whole(db, rows)? {
             made_of_its_parts(&contract, found);
-            match contract.state {
-                ContractState::Scheduled | ContractState::Active => {
-                    let left = contract.value.micros() - contract.accrued.micros();
-                    *used.held_by_line.entry(contract.line).or_default() += i128::from(left);
-                    contract.allocations.iter().for_each(|draw| used.take(draw));
-                }
-                ContractState::Completed => {
-                    contract.allocations.iter().for_each(|draw| used.take(draw));
-                }
-                ContractState::Cancelled | ContractState::Terminated => {}
-            }
+            let left = exact(contract.value) - exact(contract.accrued);
+            *used.held_by_line.entry(contract.line).or_default() += left;
+            let unbilled = exact(contract.unbilled.amount());
+            used.draw(contract.line, Account::GlUnbilled, contract.customer, unbilled);
+            contract.allocations.iter().for_each(|draw| used.take(draw));
         }
     }
 }
 
 /// A contract's allocations add up to its GPUs at every instant of its window and to nothing
-/// outside it, and their worth to its value.
+/// outside it, their charge less what was lost to its value; what is posted is what was delivered
+/// by then.
 fn made_of_its_parts(contract: &Contract, found: &mut Findings) {
     let mut drawn = Schedule::empty();
     let mut worth = Worth::ZERO;
@@ -339,14 +354,118 @@ fn made_of_its_parts(contract: &Contract, found: &mut Findings) {
         drawn.add(draw.window, i64::from(draw.gpus));
         worth = worth.plus(draw.price.worth(draw.gpus, draw.window.minutes()));
     }
-    let due = Schedule::flat(contract.window, i64::from(contract.gpus));
-    found.unless(drawn == due, || {
+    // One that ended before its time keeps the size that was promised on record.
+    let is_whole = contract.is_live() || contract.state == ContractState::Completed;
+    found.unless(!is_whole || drawn == contract.promised(), || {
         format!("the allocations of {} do not add up to its GPUs at every instant", contract.id)
     });
-    let is_worth_it = worth == contract.worth && worth.floor() == Some(contract.value);
+    let whole = contract.tally(contract.window.end());
+    let posted = contract.tally(contract.accrued_to);
+    let is_posted = posted.charge == contract.accrued
+        && (posted.delivered, posted.lost) == (contract.delivered, contract.lost);
+    found.unless(is_posted, || format!("what {} has earned is not what it delivered", contract.id));
+    adds_up(&contract.unbilled, &contract.id, found);
+    found.unless(contract.is_live() == contract.ended_at.is_none(), || {
+        format!("{} is {}, which is not what its end says", contract.id, contract.state)
+    });
+    let is_over = contract.ended_at.is_some() && contract.unbilled.is_empty();
+    found.unless(!contract.settled || is_over, || {
+        format!("{} is settled, and something of it is not billed", contract.id)
+    });
+    let is_worth_it = worth == contract.worth && whole.charge == contract.value;
     found.unless(is_worth_it, || {
         format!("the value of {} is not that of its allocations", contract.id)
     });
+}
+
+/// The parties' parts of a bill are its amount.
+fn adds_up(bill: &Bill, of: &dyn std::fmt::Display, found: &mut Findings) {
+    let shares: i128 = bill.programs.iter().map(|part| exact(part.share)).sum();
+    let parts = exact(bill.provider) + exact(bill.platform) + shares;
+    found.unless(exact(bill.amount()) == parts, || {
+        format!("the parts of what {of} bills do not add up to it")
+    });
+}
+
+fn exact(money: Money) -> i128 {
+    i128::from(money.micros())
+}
+
+/// An invoice's lines add up to its total, and nothing is settled twice.
+fn all_invoices(db: &mut Db, used: &mut Used, found: &mut Findings) -> Result<(), Fault> {
+    use InvoiceState::{Draft, Open, Overdue, Paid, Void, WrittenOff};
+    let mut last = Uid(Uuid::nil());
+    loop {
+        let rows: Vec<InvoiceRow> = on!(
+            db,
+            load,
+            invoices::table.filter(invoices::id.gt(last)).order(invoices::id).limit(CHUNK)
+        )?;
+        let Some(end) = rows.last() else { return Ok(()) };
+        last = end.id;
+        for invoice in super::read::with_lines(db, rows)? {
+            let id = invoice.id;
+            invoice.lines.iter().for_each(|line| adds_up(&line.bill, &id, found));
+            let total: i128 = invoice.lines.iter().map(|line| exact(line.bill.amount())).sum();
+            found.unless(total == exact(invoice.total), || {
+                format!("the lines of {id} do not add up to its total")
+            });
+            let left = exact(invoice.outstanding());
+            found.unless(left >= 0, || format!("more than all of {id} is settled"));
+            let (account, is_over) = match invoice.state {
+                Draft => (Account::GlUnbilled, false),
+                Open | Overdue => (Account::GlInvoiced, false),
+                Paid | Void | WrittenOff => (Account::GlInvoiced, true),
+            };
+            let is_settled = left == 0 && invoice.claimed == invoice.recovered;
+            found.unless(!is_over || is_settled, || {
+                format!("{id} is {}, and something of it is waited for", invoice.state)
+            });
+            used.draw(invoice.line, account, invoice.org, left);
+        }
+    }
+}
+
+/// What is kept back of payments, what is on its way to somebody, what guarantors were asked for.
+fn on_the_way(db: &mut Db, used: &mut Used) -> Result<(), Fault> {
+    let rows: Vec<PaymentRow> = on!(db, load, payments::table.filter(not(payments::freed)))?;
+    for payment in entities::<_, Payment>(rows)? {
+        for reserve in &payment.reserves {
+            used.owe(Account::GlProviderReserve, reserve.provider, exact(reserve.amount));
+        }
+    }
+    let rows: Vec<PayoutRow> = on!(db, load, payouts::table.filter(sql::<Bool>(IN_TRANSIT)))?;
+    for payout in entities::<_, Payout>(rows)? {
+        used.owe(Account::GlInTransit, payout.org, exact(payout.amount));
+    }
+    let rows: Vec<CollectionRow> = on!(db, load, collections::table)?;
+    for collection in entities::<_, Collection>(rows)? {
+        for claim in &collection.claims {
+            let left = exact(claim.amount) - exact(claim.paid);
+            used.owe(Account::GlGuarantee, claim.guarantor, left);
+        }
+    }
+    Ok(())
+}
+
+/// What is owed by anybody or waits for somebody is what the operator's books say.
+fn owed(balances: &BTreeMap<AccountKey, Balance>, used: &Used, found: &mut Findings) {
+    let kinds = [
+        Account::GlUnbilled,
+        Account::GlInvoiced,
+        Account::GlGuarantee,
+        Account::GlProviderReserve,
+        Account::GlInTransit,
+    ];
+    let mut owed = used.owed.clone();
+    for (key, balance) in balances.iter().filter(|(key, _)| kinds.contains(&key.account)) {
+        let due = owed.remove(key).unwrap_or(0);
+        let booked = i128::from(balance.net(key.account));
+        found.unless(booked == due, || format!("{} has {booked}, and {due} is owed", spell(key)));
+    }
+    for (key, due) in owed.into_iter().filter(|(_, due)| *due != 0) {
+        found.note(format!("{} is not there, and {due} is owed", spell(&key)));
+    }
 }
 
 /// What orders that rest and quotes that are firm hold.
@@ -383,6 +502,12 @@ fn lines(
         let parts = net(ExpAvailable) + net(ExpHeld) + net(ExpDrawn) + net(ExpDefaulted);
         found.unless(net(ExpLimit) == parts, || {
             format!("the limit of {} is not what is available, held, drawn and defaulted", line.id)
+        });
+        let drawn = used.drawn_by_line.get(&line.id).copied().unwrap_or(0);
+        // What is owed on a line in default is drawn no more: it is defaulted.
+        let is_drawn = line.state == LineState::Defaulted || net(ExpDrawn) == drawn;
+        found.unless(is_drawn, || {
+            format!("{} has drawn {}, and {drawn} is owed on it", line.id, net(ExpDrawn))
         });
         // A closed line holds nothing; what its customer holds is on the one that is open.
         let is_open = line.state != LineState::Closed;

@@ -8,12 +8,16 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
 use super::link::{Db, on};
+use super::rows::billing::{
+    InvoiceRow, PaymentRow, PayoutRow, PeriodRow, invoices, payments, payouts, periods,
+};
 use super::rows::capacity::{
     FactoryRow, ListingRow, PoolRow, RegionRow, SkuRow, factories, listings, pools, regions, skus,
 };
 use super::rows::contract::{AllocationRow, ContractRow, allocations, contracts, join};
 use super::rows::credit::{
-    ApplicationRow, LineRow, credit_applications as applications, credit_lines as lines,
+    ApplicationRow, CollectionRow, LineRow, collections, credit_applications as applications,
+    credit_lines as lines,
 };
 use super::rows::ledger::{AccountRow, accounts};
 use super::rows::party::{
@@ -25,6 +29,7 @@ use super::rows::trading::{OrderRow, QuoteRow, orders, quotes};
 use super::rows::{digest, entities, natural};
 use super::schema::Uid;
 use super::{Fault, Loaded};
+use crate::engine::billing::Invoice;
 use crate::engine::contract::Contract;
 use crate::engine::ledger::{AccountKey, Balance};
 use crate::engine::order::Order;
@@ -39,8 +44,8 @@ const CHUNK: i64 = 20_000;
 /// These spell the conditions of the partial indexes, word for word: that is how both databases
 /// know that the index answers the question.
 pub const OPEN: &str = "state = 'open'";
-const LIVE: &str = "state IN ('scheduled', 'active')";
-const LIVE_CONTRACTS: &str = "contracts.state IN ('scheduled', 'active')";
+const DEMANDED: &str = "state IN ('draft', 'open', 'overdue')";
+pub const IN_TRANSIT: &str = "state = 'in_transit'";
 
 /// The whole present in one consistent read, whatever is being written meanwhile.
 pub fn load(db: &mut Db) -> Result<Loaded, Fault> {
@@ -88,6 +93,12 @@ fn read(db: &mut Db) -> Result<Loaded, Fault> {
         on!(db, load, lines::table.filter(lines::state.ne("closed")).order(lines::id))?;
     let quotes: Vec<QuoteRow> =
         on!(db, load, quotes::table.filter(sql::<Bool>(OPEN)).order(quotes::id))?;
+    let held: Vec<PaymentRow> =
+        on!(db, load, payments::table.filter(not(payments::freed)).order(payments::id))?;
+    let under_way: Vec<PayoutRow> =
+        on!(db, load, payouts::table.filter(sql::<Bool>(IN_TRANSIT)).order(payouts::id))?;
+    let months: Vec<PeriodRow> = on!(db, load, periods::table.order(periods::month))?;
+    let debts: Vec<CollectionRow> = on!(db, load, collections::table.order(collections::line))?;
     let heads: Vec<HeadRow> = on!(db, load, event_heads::table.order(event_heads::org))?;
     let snapshot = Snapshot {
         now,
@@ -107,7 +118,12 @@ fn read(db: &mut Db) -> Result<Loaded, Fault> {
         lines: entities(lines)?,
         quotes: entities(quotes)?,
         orders: open_orders(db)?,
-        contracts: live_contracts(db, &versions)?,
+        contracts: unsettled_contracts(db, &versions)?,
+        invoices: unsettled_invoices(db)?,
+        payments: entities(held)?,
+        payouts: entities(under_way)?,
+        periods: entities(months)?,
+        collections: entities(debts)?,
         accounts: all_accounts(db)?,
         event_heads: entities(heads)?,
         kept: remembered_keys(db, now)?,
@@ -138,13 +154,13 @@ fn open_orders(db: &mut Db) -> Result<Vec<Order>, Fault> {
     })
 }
 
-fn live_contracts(db: &mut Db, versions: &Versions) -> Result<Vec<Contract>, Fault> {
+fn unsettled_contracts(db: &mut Db, versions: &Versions) -> Result<Vec<Contract>, Fault> {
     in_chunks(Uid(uuid::Uuid::nil()), |after| {
         let rows: Vec<ContractRow> = on!(
             db,
             load,
             contracts::table
-                .filter(sql::<Bool>(LIVE))
+                .filter(not(contracts::settled))
                 .filter(contracts::id.gt(after))
                 .order(contracts::id)
                 .limit(CHUNK)
@@ -155,13 +171,32 @@ fn live_contracts(db: &mut Db, versions: &Versions) -> Result<Vec<Contract>, Fau
             load,
             allocations::table
                 .inner_join(contracts::table)
-                .filter(sql::<Bool>(LIVE_CONTRACTS))
+                .filter(not(contracts::settled))
                 .filter(contracts::id.gt(after))
                 .filter(contracts::id.le(last))
                 .order((allocations::contract, allocations::place))
                 .select(allocations::all_columns)
         )?;
         Ok((join(rows, draws, versions)?, Some(last)))
+    })
+}
+
+/// Draft, open and overdue ones: those of lines in default stay so until nothing of them is waited
+/// for.
+fn unsettled_invoices(db: &mut Db) -> Result<Vec<Invoice>, Fault> {
+    in_chunks(Uid(uuid::Uuid::nil()), |after| {
+        let rows: Vec<InvoiceRow> = on!(
+            db,
+            load,
+            invoices::table
+                .filter(sql::<Bool>(DEMANDED))
+                .filter(invoices::id.gt(after))
+                .order(invoices::id)
+                .limit(CHUNK)
+        )?;
+        let Some(last) = rows.last().map(|row| row.id) else { return Ok((Vec::new(), None)) };
+        // By the invoices themselves: between the first and the last may lie years of paid ones.
+        Ok((super::read::with_lines(db, rows)?, Some(last)))
     })
 }
 

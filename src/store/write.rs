@@ -8,22 +8,26 @@ use std::time::Duration;
 use diesel::prelude::*;
 
 use super::link::{Db, on};
+use super::rows::billing::{
+    InvoiceLineRow, InvoiceRow, PaymentRow, PayoutRow, PeriodRow, invoice_lines,
+};
 use super::rows::capacity::{FactoryRow, ListingRow, PoolRow, RegionRow, SkuRow};
-use super::rows::contract::{AllocationRow, ContractRow, allocations};
-use super::rows::credit::{ApplicationRow, LineRow};
+use super::rows::contract::{AllocationRow, AmendmentRow, ContractRow, allocations};
+use super::rows::credit::{ApplicationRow, CollectionRow, LineRow};
 use super::rows::ledger::{AccountRow, EntryRow};
 use super::rows::party::{ApiKeyRow, OrganizationRow, SessionRow, UserRow};
 use super::rows::program::{ProgramRow, VersionRow, program_versions};
 use super::rows::record::{AuditRow, CommitRow, EventRow, HeadRow, KeptRow, kept, meta};
 use super::rows::trading::{OrderRow, QuoteRow};
-use super::rows::{count, number, uid};
+use super::rows::{corrupt, count, number, uid};
 use super::schema::Uid;
 use super::step::{Plan, Statement};
 use super::{Batch, Durable, Fault, Loaded, Place, load, postgres, sqlite};
+use crate::engine::billing::Invoice;
 use crate::engine::contract::Contract;
 use crate::engine::effect::{Effects, Facts};
 use crate::model::Micros;
-use crate::model::id::{ContractId, ProgramId};
+use crate::model::id::{ContractId, InvoiceId, ProgramId};
 
 /// Kept answers are dropped every so many commits, at most so many of them at a time.
 const FORGET_EVERY: u64 = 64;
@@ -89,10 +93,13 @@ impl Durable for Writer {
     fn commit(&mut self, batch: &Batch) -> Result<(), Fault> {
         // After a fault the connection may have lost its lock; only `load` makes a new one.
         let mut session = self.session.take().ok_or_else(unloaded)?;
-        let moved = moved(&mut session.db, &batch.effects)?;
+        let there = There {
+            moved: moved(&mut session.db, &batch.effects)?,
+            lines: lines_there(&mut session.db, &batch.effects)?,
+        };
         let versions = new_versions(&batch.effects, &session.versions);
         let names: Vec<(ProgramId, u32)> = versions.keys().copied().collect();
-        plan(batch, versions.into_values().collect(), &moved).carry_out(&mut session.db)?;
+        plan(batch, versions.into_values().collect(), &there).carry_out(&mut session.db)?;
         session.versions.extend(names);
         self.session = Some(session);
         Ok(())
@@ -124,8 +131,16 @@ impl Drop for Writer {
     }
 }
 
+/// What was looked up before the commit: reading a row is far cheaper than writing it again.
+struct There<'e> {
+    /// Contracts whose allocations changed.
+    moved: Vec<&'e Contract>,
+    /// How many lines the invoices that changed have in the database.
+    lines: BTreeMap<InvoiceId, usize>,
+}
+
 /// The whole commit.
-fn plan(batch: &Batch, versions: Vec<VersionRow>, moved: &[&Contract]) -> Plan {
+fn plan(batch: &Batch, versions: Vec<VersionRow>, there: &There<'_>) -> Plan {
     let Effects {
         organizations,
         users,
@@ -142,8 +157,14 @@ fn plan(batch: &Batch, versions: Vec<VersionRow>, moved: &[&Contract]) -> Plan {
         quotes,
         orders,
         contracts,
+        invoices,
+        payments,
+        payouts,
+        periods,
+        collections,
         accounts,
         event_heads,
+        amendments,
         entries,
         events,
         kept: names,
@@ -174,7 +195,13 @@ fn plan(batch: &Batch, versions: Vec<VersionRow>, moved: &[&Contract]) -> Plan {
     plan.facts::<_, _, LineRow>(lines);
     plan.facts::<_, _, QuoteRow>(quotes);
     plan.facts::<_, _, OrderRow>(orders);
-    plan_contracts(&mut plan, contracts, moved);
+    plan_contracts(&mut plan, contracts, &there.moved);
+    plan.births(amendments.iter().map(AmendmentRow::from).collect());
+    plan_invoices(&mut plan, invoices, &there.lines);
+    plan.facts::<_, _, PaymentRow>(payments);
+    plan.facts::<_, _, PayoutRow>(payouts);
+    plan.facts::<_, _, PeriodRow>(periods);
+    plan.facts::<_, _, CollectionRow>(collections);
     plan.keyed(accounts, AccountRow::of);
     plan.births(entries.iter().map(EntryRow::from).collect());
     plan.keyed(event_heads, |org, last| HeadRow::of(*org, *last));
@@ -195,6 +222,20 @@ fn plan_contracts(plan: &mut Plan, contracts: &Facts<ContractId, Contract>, move
     }
     let placed = contracts.births().chain(moved.iter().copied());
     plan.births(placed.flat_map(AllocationRow::of).collect());
+}
+
+/// Invoices with the lines that they did not have: a draft only gets more of them.
+fn plan_invoices(
+    plan: &mut Plan,
+    invoices: &Facts<InvoiceId, Invoice>,
+    there: &BTreeMap<InvoiceId, usize>,
+) {
+    plan.facts::<_, _, InvoiceRow>(invoices);
+    let lines = invoices.iter().flat_map(|(id, fact)| {
+        let from = there.get(id).copied().unwrap_or(0);
+        InvoiceLineRow::of(&fact.thing, from)
+    });
+    plan.births(lines.collect());
 }
 
 /// What a commit changes of `meta`.
@@ -244,8 +285,8 @@ fn new_versions(
         let program = &fact.thing;
         (program.id, program.version, program.vendor, &program.terms)
     });
-    let frozen = effects.contracts.births().flat_map(|contract| {
-        let programs = contract.terms.programs.iter();
+    let frozen = effects.contracts.values().flat_map(|fact| {
+        let programs = fact.thing.terms.programs.iter();
         programs.map(|frozen| (frozen.program, frozen.version, frozen.vendor, &frozen.terms))
     });
     let mut versions = BTreeMap::new();
@@ -259,8 +300,7 @@ fn new_versions(
     versions
 }
 
-/// The contracts that changed and whose allocations did too. They rarely do, so what is there is
-/// looked at first: reading a row is far cheaper than writing it again.
+/// The contracts that changed and whose allocations did too: they rarely do.
 fn moved<'e>(db: &mut Db, effects: &'e Effects) -> Result<Vec<&'e Contract>, Fault> {
     let changed: Vec<&Contract> = effects.contracts.changes().collect();
     if changed.is_empty() {
@@ -283,4 +323,27 @@ fn moved<'e>(db: &mut Db, effects: &'e Effects) -> Result<Vec<&'e Contract>, Fau
         !AllocationRow::of(contract).eq(before.iter().cloned())
     };
     Ok(changed.into_iter().filter(is_moved).collect())
+}
+
+/// How many lines the invoices that changed have in the database. Those that are not named have
+/// none.
+fn lines_there(db: &mut Db, effects: &Effects) -> Result<BTreeMap<InvoiceId, usize>, Fault> {
+    let ids: Vec<Uid> = effects.invoices.changes().map(|it| uid(it.id.uuid())).collect();
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let last: Vec<(Uid, Option<i64>)> = on!(
+        db,
+        load,
+        invoice_lines::table
+            .filter(invoice_lines::invoice.eq_any(&ids))
+            .group_by(invoice_lines::invoice)
+            .select((invoice_lines::invoice, diesel::dsl::max(invoice_lines::place)))
+    )?;
+    let counted = last.into_iter().map(|(invoice, last)| {
+        let lines = usize::try_from(last.map_or(0, |last| last + 1));
+        let lines = lines.map_err(|error| corrupt("invoice_lines.place", error))?;
+        Ok((InvoiceId::new(invoice.0), lines))
+    });
+    counted.collect()
 }

@@ -6,6 +6,7 @@ use headroom::http::routes;
 use serde_json::{Value, json};
 
 use crate::asking::{Caller, id};
+use crate::past::{Past, contract_of, live_a_month, send, terms};
 use crate::server::{ADMIN, PASSWORD, Server};
 use crate::stage::{SKU, Stage, admitted, credit, member, merged, number, offer, pool, sign_up};
 
@@ -15,7 +16,7 @@ use crate::stage::{SKU, Stage, admitted, credit, member, merged, number, offer, 
 const CALLERS: usize = 9;
 
 /// Objects belong to the customer or the provider of the stage. 404 is the answer to whoever may do
-/// such a thing, but not with somebody else's object.
+/// such a thing, but not with somebody else's object. The line in collection is another customer's.
 const TABLE: &str = "
                                                    any view trad owne prov stra audi admi offi
 post   /v1/signup                                  201  201  201  201  201  201  201  201  201
@@ -81,6 +82,12 @@ post   /v1/credit_lines/{id}/freeze                401  403  403  403  403  403 
 post   /v1/credit_lines/{id}/unfreeze              401  403  403  403  403  403  403  403  200
 get    /v1/credit_lines/{id}/holds                 401  200  200  200  404  404  200  200  200
 get    /v1/credit_lines/{id}/history               401  200  200  200  404  404  200  200  200
+post   /v1/credit_lines/{id}/default               401  403  403  403  403  403  403  403  200
+get    /v1/credit_lines/{id}/collection            401  404  404  404  404  404  200  200  200
+post   /v1/credit_lines/{id}/claims/{program_id}/payments 401 403 403 403 403 403 403 200 403
+post   /v1/credit_lines/{id}/write_off             401  403  403  403  403  403  403  403  200
+post   /v1/credit_lines/{id}/recoveries            401  403  403  403  403  403  403  200  403
+get    /v1/exposure                                401  403  403  403  403  403  200  200  200
 
 get    /v1/quotes                                  401  200  200  200  200  200  200  200  200
 post   /v1/quotes                                  401  403  201  201  403  201  403  403  403
@@ -92,6 +99,34 @@ get    /v1/orders/{id}                             401  200  200  200  404  404 
 post   /v1/orders/{id}/cancel                      401  403  200  200  404  404  403  403  403
 get    /v1/contracts                               401  200  200  200  200  200  200  200  200
 get    /v1/contracts/{id}                          401  200  200  200  200  404  200  200  200
+post   /v1/contracts/{id}/delivery                 401  403  403  403  200  404  403  403  403
+post   /v1/contracts/{id}/credits                  401  403  403  403  403  403  403  200  403
+get    /v1/contracts/{id}/usage                    401  200  200  200  200  404  200  200  200
+get    /v1/contracts/{id}/calendar.ics             401  200  200  200  200  404  200  200  200
+post   /v1/contracts/{id}/cancellation_quote       401  403  200  200  403  404  403  403  403
+post   /v1/contracts/{id}/cancel                   401  403  200  200  403  404  403  403  403
+post   /v1/contracts/{id}/shrink                   401  403  200  200  403  404  403  403  403
+post   /v1/contracts/{id}/extend                   401  403  200  200  403  404  403  403  403
+post   /v1/contracts/{id}/grow                     401  403  200  200  403  404  403  403  403
+get    /v1/contracts/{id}/amendments               401  200  200  200  200  404  200  200  200
+
+get    /v1/invoices                                401  200  200  200  200  200  200  200  200
+get    /v1/invoices/{id}                           401  200  200  200  404  404  200  200  200
+post   /v1/invoices/{id}/finalize                  401  403  403  403  403  403  403  200  403
+post   /v1/invoices/{id}/credit                    401  403  403  403  403  403  403  200  403
+post   /v1/invoices/{id}/void                      401  403  403  403  403  403  403  200  403
+get    /v1/payments                                401  200  200  200  200  200  200  200  200
+post   /v1/payments                                401  403  403  403  403  403  403  201  403
+get    /v1/payments/{id}                           401  200  200  200  404  404  200  200  200
+get    /v1/payouts                                 401  200  200  200  200  200  200  200  200
+post   /v1/payouts                                 401  403  403  403  403  403  403  201  403
+get    /v1/payouts/{id}                            401  404  404  404  200  404  200  200  200
+post   /v1/payouts/{id}/settle                     401  403  403  403  403  403  403  200  403
+get    /v1/statements/{month}                      401  200  200  200  200  200  200  200  200
+get    /v1/periods                                 401  403  403  403  403  403  200  200  200
+get    /v1/periods/{month}                         401  403  403  403  403  403  200  200  200
+post   /v1/periods/{month}/close                   401  403  403  403  403  403  403  200  403
+post   /v1/periods/{month}/lock                    401  403  403  403  403  403  403  200  403
 
 get    /v1/market/availability                     200  200  200  200  200  200  200  200  200
 get    /v1/market/book                             200  200  200  200  200  200  200  200  200
@@ -191,12 +226,21 @@ struct World {
     quote: String,
     /// A line that is frozen and thawed here.
     spare: String,
+    /// What became of January.
+    past: Past,
+    /// A pool that is not in the program yet.
+    fresh_pool: String,
 }
 
 impl World {
+    /// All of it at noon of the first of February, when January is delivered and in drafts.
     fn new() -> Self {
         let server = Server::fresh();
         let stage = Stage::on(&server);
+        let vendor = admitted(&stage.admin, &["vendor"]).organization;
+        let program = id(&stage.admin.post("/v1/programs", &terms(&vendor)).expect(201));
+        let (_, fresh_pool) = pool(&stage.provider, &stage.region);
+        let (stage, past) = live_a_month(&server, stage, &program);
         let both = admitted(&stage.admin, &["customer", "provider"]);
         credit(&stage.admin, &both, "250000");
         let callers = vec![
@@ -211,14 +255,12 @@ impl World {
             ("officer", member(&stage.admin, &["credit_officer"])),
         ];
         assert_eq!(callers.len(), CALLERS);
-        let vendor = admitted(&stage.admin, &["vendor"]).organization;
-        let program = id(&stage.admin.post("/v1/programs", &terms(&vendor)).expect(201));
-        let contract = stage.place(&stage.order())["contract_id"].as_str().expect("one").to_owned();
+        let contract = contract_of(&stage, &stage.order());
         let quote = merged(stage.order(), json!({ "firm": true, "ttl_seconds": 900 }));
         let quote = id(&stage.customer.keyed("/v1/quotes", "q", &quote).expect(201));
         let spare = sign_up(&stage.admin, &["customer"]);
         let spare = credit(&stage.admin, &spare, "1000");
-        Self { server, stage, callers, vendor, program, contract, quote, spare }
+        Self { server, stage, callers, vendor, program, contract, quote, spare, past, fresh_pool }
     }
 
     fn ask(&self, method: &str, pattern: &str, caller: &Caller) -> Ask {
@@ -232,6 +274,7 @@ impl World {
         for part in ["{id}", "{code}", "{slug}"] {
             path = path.replace(part, named);
         }
+        path = path.replace("{program_id}", &self.program).replace("{month}", "2027-01");
         if path.ends_with("/market/book") {
             path = format!("{path}?sku={SKU}");
         }
@@ -259,9 +302,11 @@ impl World {
 
     /// What the path names: fresh where the request uses it up.
     fn subject(&self, method: &str, pattern: &str, caller: &Caller) -> String {
-        let Stage { admin, provider, customer, region, factory, pool: one, line, .. } = &self.stage;
+        let Self { stage, past, .. } = self;
+        let Stage { admin, provider, customer, region, factory, pool: one, line, .. } = stage;
         let draft = || {
-            let body = merged(offer(one, 4, "9.00"), json!({ "draft": true }));
+            let body =
+                merged(offer(one, 4, "9.00"), json!({ "draft": true, "start_at": stage.start }));
             id(&provider.post("/v1/listings", &body).expect(201))
         };
         match (method, pattern) {
@@ -303,14 +348,33 @@ impl World {
                 self.withdraw(caller);
                 if path.contains("{id}") { self.application() } else { String::new() }
             }
+            ("post", "/v1/credit_lines/{id}/write_off" | "/v1/credit_lines/{id}/recoveries")
+            | (_, "/v1/credit_lines/{id}/claims/{program_id}/payments")
+            | ("get", "/v1/credit_lines/{id}/collection") => past.defaulted.clone(),
             ("post", path) if path.starts_with("/v1/credit_lines/{id}") => self.spare.clone(),
             (_, path) if path.starts_with("/v1/credit_lines/{id}") => line.clone(),
             (_, "/v1/quotes/{id}") => self.quote.clone(),
             (_, "/v1/orders/{id}" | "/v1/orders/{id}/cancel") => self.stage.resting(),
-            (_, "/v1/contracts/{id}") => self.contract.clone(),
+            ("get", path) if path.starts_with("/v1/contracts/{id}") => self.contract.clone(),
+            (_, "/v1/contracts/{id}/delivery" | "/v1/contracts/{id}/credits") => {
+                past.running.clone()
+            }
+            (_, path) if path.starts_with("/v1/contracts/{id}") => {
+                let small = json!({ "gpus": 8, "start_at": "2027-03-05T00:00:00Z" });
+                contract_of(stage, &stage.order_with(small))
+            }
+            ("get" | "post", "/v1/invoices/{id}" | "/v1/invoices/{id}/credit") => {
+                past.invoice.clone()
+            }
+            (_, "/v1/invoices/{id}/finalize") => past.drafts[0].clone(),
+            (_, "/v1/invoices/{id}/void") => past.drafts[1].clone(),
+            (_, "/v1/payments/{id}") => past.payment.clone(),
+            (_, "/v1/payouts/{id}") => past.payout.clone(),
+            (_, "/v1/payouts/{id}/settle") => send(stage, "1.00"),
             (_, "/problems/{slug}") => "credit-short".to_owned(),
             (_, path) => {
-                assert!(!path.contains('{'), "nothing is known to put into {path}");
+                let has_gap = path.contains('{') && !path.contains("{month}");
+                assert!(!has_gap, "nothing is known to put into {path}");
                 String::new()
             }
         }
@@ -340,7 +404,7 @@ impl World {
     }
 
     fn body(&self, pattern: &str, caller: &Caller) -> Value {
-        let Stage { admin, region, factory, pool: one, provider, .. } = &self.stage;
+        let Stage { admin, region, factory, pool: one, .. } = &self.stage;
         let n = number();
         match pattern {
             "/v1/signup" => json!({
@@ -393,8 +457,10 @@ impl World {
             "/v1/programs/{id}/versions" => {
                 json!({ "shares": [{ "from_month": 1, "vendor_share_bps": 1400 }] })
             }
-            "/v1/programs/{id}/pools" => json!({ "pool_id": pool(provider, region).1 }),
-            "/v1/listings" => offer(one, 4, "9.50"),
+            "/v1/programs/{id}/pools" => json!({ "pool_id": self.fresh_pool }),
+            "/v1/listings" => {
+                merged(offer(one, 4, "9.50"), json!({ "start_at": self.stage.start }))
+            }
             "/v1/listings/{id}/reprice" => json!({ "price_per_gpu_hour": "2.60" }),
             "/v1/credit_applications" => json!({ "requested_limit": "250000", "purpose": "more" }),
             "/v1/credit_applications/{id}/approve" => json!({ "limit": "250000" }),
@@ -405,18 +471,32 @@ impl World {
                 let key = format!("entry-{n}");
                 json!({ "orders": [{ "idempotency_key": key, "order": self.stage.order() }] })
             }
+            "/v1/credit_lines/{id}/default" => json!({ "reason": "fraud" }),
+            "/v1/contracts/{id}/delivery" => json!({
+                "start_at": "2027-02-01T00:00:00Z", "end_at": "2027-02-01T01:00:00Z",
+                "missing_gpus": 0,
+            }),
+            "/v1/contracts/{id}/shrink" => json!({ "gpus": 4 }),
+            "/v1/contracts/{id}/grow" => json!({ "gpus": 12 }),
+            "/v1/contracts/{id}/extend" => json!({ "end_at": "2027-03-06T12:00:00Z" }),
+            "/v1/payments" => {
+                json!({ "organization_id": self.stage.customer.organization, "amount": "1.00" })
+            }
+            "/v1/payouts" => json!({
+                "organization_id": self.stage.provider.organization, "payable": "provider",
+                "amount": "1.00",
+            }),
+            "/v1/payouts/{id}/settle" => json!({ "outcome": "paid" }),
+            path if is_amount(path) => json!({ "amount": "1.00" }),
             "/v1/test/clock/advance" => json!({ "seconds": 1 }),
             _ => json!({}),
         }
     }
 }
 
-fn terms(vendor: &str) -> Value {
-    json!({
-        "name": "Supported", "vendor_id": vendor,
-        "shares": [{ "from_month": 1, "vendor_share_bps": 1500 }],
-        "guarantee": { "coverage_bps": 8000,
-            "first_loss": { "amount": "5000.00", "currency": "USD" },
-            "cap": { "amount": "150000.00", "currency": "USD" } },
-    })
+/// Calls whose body is an amount of money and little else.
+fn is_amount(path: &str) -> bool {
+    ["/credits", "/credit", "/claims/{program_id}/payments", "/recoveries"]
+        .iter()
+        .any(|end| path.ends_with(end))
 }

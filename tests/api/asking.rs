@@ -8,12 +8,15 @@ use reqwest::blocking::{Client, Response};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
+use crate::server::PASSWORD;
+
 /// Somebody who asks.
 #[derive(Debug, Clone)]
 pub struct Caller {
     client: Client,
     pub url: String,
     pub token: Option<String>,
+    pub email: String,
     pub organization: String,
     pub user: String,
 }
@@ -93,8 +96,8 @@ impl Caller {
     pub fn anonymous(url: &str) -> Self {
         let client = Client::builder().timeout(Duration::from_secs(60)).build();
         let client = client.expect("a client can be made");
-        let (organization, user) = (String::new(), String::new());
-        Self { client, url: url.to_owned(), token: None, organization, user }
+        let (email, organization, user) = (String::new(), String::new(), String::new());
+        Self { client, url: url.to_owned(), token: None, email, organization, user }
     }
 
     /// The same, with another credential.
@@ -110,13 +113,19 @@ impl Caller {
         caller.named(&me["organization"], &me["user"])
     }
 
+    /// The same person, once more: a session ends when the market's time has moved on.
+    pub fn again(&self) -> Self {
+        self.signed_in(&self.email, PASSWORD)
+    }
+
     /// The same without a credential.
     pub fn nobody(&self) -> Self {
         Self { token: None, ..self.clone() }
     }
 
     fn named(self, organization: &Value, user: &Value) -> Self {
-        Self { organization: id(organization), user: id(user), ..self }
+        let email = user["email"].as_str().expect("people have addresses").to_owned();
+        Self { email, organization: id(organization), user: id(user), ..self }
     }
 
     /// Whom a sign-up or an accepted invitation made.

@@ -253,7 +253,7 @@ fn live_it_through(server: &Server, contract: &str) {
     let customer = sign_in();
     let done = customer.get(&path).expect(200);
     assert_eq!(done["state"], "completed");
-    assert_eq!(done["delivered_value"], done["value"]);
+    assert_eq!(done["accrued"], done["value"]);
     let lines = customer.get("/v1/credit_lines").expect(200);
     let line = &rows(&lines)[0];
     assert_eq!((cents(&line["held"]), cents(&line["drawn"])), (0, 12_096_000));

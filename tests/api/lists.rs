@@ -47,7 +47,8 @@ fn a_page_has_bounds_and_a_cursor_its_list() {
     }
     let orders = stage.customer.get("/v1/orders?limit=1").expect(200);
     let cursor = orders["next_cursor"].as_str().expect("one more");
-    for list in ["orders", "listings", "contracts", "credit_applications", "events", "api_keys"] {
+    let lists = ["orders", "listings", "contracts", "credit_applications", "events", "api_keys"];
+    for list in [&lists[..], &["invoices", "payments", "payouts", "credit_lines"]].concat() {
         for limit in ["0", "101", "-1", "x", "1.5", "99999999999"] {
             let refused = stage.customer.get(&format!("/v1/{list}?limit={limit}"));
             refused.refused(400, "invalid_query");

@@ -4,10 +4,12 @@
 //! those that move the clock, restart the server or count everything have a server to themselves.
 
 mod asking;
+mod past;
 mod server;
 mod stage;
 
 mod access;
+mod billing;
 mod credit;
 mod explained;
 mod journey;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::asking::{Answer, id};
 use crate::malformed;
+use crate::past::contract_of;
 use crate::server::{ADMIN, PASSWORD, Server};
 use crate::stage::{Stage, admitted, credit, member, merged, number, offer, pool, sign_up};
 
@@ -42,6 +43,7 @@ fn every_kind_of_problem_is_met_and_none_of_the_malformed_leaves_a_trace() {
     credit_and_market(&stage, &mut meet);
     approvals(&stage, &mut meet);
     versions_and_keys(&stage, &mut meet);
+    let stage = later(&server, stage, &mut meet);
 
     let all: BTreeSet<String> = kind::ALL.iter().map(|kind| kind.code.to_owned()).collect();
     let unmet: BTreeSet<String> = UNMET.iter().map(|(code, _)| (*code).to_owned()).collect();
@@ -172,4 +174,48 @@ fn versions_and_keys(stage: &Stage, meet: Meet<'_>) {
     customer.keyed("/v1/orders", &used, &stage.order()).expect(201);
     let other = stage.order_with(json!({ "gpus": 4 }));
     meet(customer.keyed("/v1/orders", &used, &other), 422, "key_reused");
+}
+
+/// What only a contract that is delivered, billed and not paid can be refused. Answers the stage
+/// with everybody signed in again.
+fn later(server: &Server, stage: Stage, meet: Meet<'_>) -> Stage {
+    let small = json!({ "gpus": 4, "start_at": "2027-01-30T00:00:00Z", "duration_hours": 96 });
+    let contract = format!("/v1/contracts/{}", contract_of(&stage, &stage.order_with(small)));
+    let fee = json!({ "fee_max": "239.99" });
+    let dear =
+        meet(stage.customer.keyed(&format!("{contract}/cancel"), "f", &fee), 409, "fee_above");
+    assert_eq!(dear["fee"], json!({ "amount": "240.00", "currency": "USD" }));
+
+    server.advance_to("2027-02-01T12:00:00Z");
+    let stage = stage.again("2027-03-01T00:00:00Z");
+    let report = |start: &str, end: &str, missing: u32| {
+        let body = json!({ "start_at": start, "end_at": end, "missing_gpus": missing });
+        stage.provider.keyed(&format!("{contract}/delivery"), &format!("r{}", number()), &body)
+    };
+    let ahead = report("2027-02-01T12:00:00Z", "2027-02-01T13:00:00Z", 0);
+    let ahead = meet(ahead, 409, "outside_delivery");
+    assert_eq!(ahead["end_at"], "2027-02-01T12:00:00Z");
+    let billed = report("2027-01-31T23:00:00Z", "2027-02-01T01:00:00Z", 0);
+    assert_eq!(meet(billed, 409, "already_billed")["billed_to"], "2027-02-01T00:00:00Z");
+    let more = report("2027-02-01T00:00:00Z", "2027-02-01T01:00:00Z", 5);
+    assert_eq!(meet(more, 409, "more_than_promised")["promised_gpus"], 4);
+    let body = json!({ "organization_id": stage.customer.organization, "amount": "0.01" });
+    let early = meet(stage.admin.keyed("/v1/payments", "p", &body), 409, "more_than_there");
+    assert_eq!(early["there"], json!({ "amount": "0.00", "currency": "USD" }));
+    let close = stage.admin.post("/v1/periods/2027-01/close", &json!({}));
+    let waits = meet(close, 409, "not_ready")["waits"].clone();
+    assert_eq!(waits, json!([{ "what": "draft_invoices", "count": 1 }]));
+    let read = stage.admin.get("/v1/periods/2027-01").expect(200);
+    assert_eq!(read["waits"], waits, "looking says what asking says");
+    let line = format!("/v1/credit_lines/{}", stage.line);
+    stage.admin.keyed(&format!("{line}/freeze"), "fz", &json!({})).expect(200);
+
+    // Opened by itself on the second, due a month later, and missed three days after that.
+    server.advance_to("2027-03-10T00:00:00Z");
+    let stage = stage.again("2027-03-20T00:00:00Z");
+    assert_eq!(stage.balances()["past_due_since"], "2027-03-07T00:00:00Z");
+    let default = json!({ "reason": "unpaid" });
+    let early = stage.admin.keyed(&format!("{line}/default"), "d", &default);
+    assert_eq!(meet(early, 409, "too_early")["from"], "2027-05-06T00:00:00Z");
+    stage
 }

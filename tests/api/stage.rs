@@ -22,6 +22,8 @@ pub struct Stage {
     pub pool: String,
     pub listing: String,
     pub line: String,
+    /// When what is ordered begins, unless an order says otherwise.
+    pub start: String,
 }
 
 /// A number that nobody else in this process has.
@@ -135,14 +137,22 @@ impl Stage {
         let customer = sign_up(&admin, &["customer"]);
         let line = credit(&admin, &customer, "250000");
         let listing = id(&listing);
-        Self { admin, provider, customer, region, factory, pool, listing, line }
+        let start = "2027-02-01T00:00:00Z".to_owned();
+        Self { admin, provider, customer, region, factory, pool, listing, line, start }
+    }
+
+    /// The same people, signed in again after time was moved, who order for another day.
+    pub fn again(self, start: &str) -> Self {
+        let [admin, provider, customer] =
+            [&self.admin, &self.provider, &self.customer].map(Caller::again);
+        Self { admin, provider, customer, start: start.to_owned(), ..self }
     }
 
     /// 64 GPUs for a day in February: 3,840.00 at the listing's price.
     pub fn order(&self) -> Value {
         json!({
             "sku": SKU, "regions": [self.region], "gpus": 64, "duration_hours": 24,
-            "start_at": "2027-02-01T00:00:00Z", "limit_price_per_gpu_hour": "3.20",
+            "start_at": self.start, "limit_price_per_gpu_hour": "3.20",
         })
     }
 

@@ -1,9 +1,9 @@
-//! What is written comes back, every field of every kind: by the snapshot what can still change, by the
-//! reader everything.
+//! What is written comes back, every field of every kind: by the snapshot what can still change,
+//! by the reader everything.
 
 use crate::sample::{NOW, Sample, batch};
 use crate::{Place, twin};
-use headroom::engine::contract::ContractState;
+use headroom::engine::billing::{InvoiceState, PayoutState};
 use headroom::engine::credit::{ApplicationState, LineState};
 use headroom::engine::listing::ListingState;
 use headroom::engine::order::OrderState;
@@ -85,9 +85,15 @@ fn assert_snapshot(snapshot: &Snapshot, market: &Sample, seq: u64) {
         lines: only(kept.lines, |thing| thing.state != LineState::Closed),
         quotes: only(kept.quotes, |thing| thing.state == QuoteState::Open),
         orders: only(kept.orders, |thing| thing.state == OrderState::Open),
-        contracts: only(kept.contracts, |thing| {
-            matches!(thing.state, ContractState::Scheduled | ContractState::Active)
+        contracts: only(kept.contracts, |thing| !thing.settled),
+        invoices: only(kept.invoices, |thing| {
+            use InvoiceState::{Draft, Open, Overdue};
+            matches!(thing.state, Draft | Open | Overdue)
         }),
+        payments: only(kept.payments, |thing| !thing.freed),
+        payouts: only(kept.payouts, |thing| thing.state == PayoutState::InTransit),
+        periods: kept.periods,
+        collections: kept.collections,
         accounts: kept.accounts,
         event_heads: kept.heads,
         kept: only(kept.kept, |thing| thing.expires_at > NOW),
@@ -143,6 +149,26 @@ fn assert_read(reader: &Reader, market: &Sample) {
         quotes, quote, quotes(None), id, |it| it;
         orders, order, orders(Default::default()), id, |it| it;
         contracts, contract, contracts(Default::default()), id, |it| it;
+        invoices, invoice, invoices(Default::default()), id, |it| it;
+        payments, payment, payments(Default::default()), id, |it| it;
+        payouts, payout, payouts(Default::default()), id, |it| it;
+    }
+    assert_eq!(reader.periods().unwrap(), market.periods);
+    for period in &market.periods {
+        assert_eq!(reader.period(period.month).unwrap().as_ref(), Some(period));
+    }
+    for collection in &market.collections {
+        assert_eq!(reader.collection(&collection.line).unwrap().as_ref(), Some(collection));
+    }
+    for amendment in &market.amendments {
+        let made = reader.amendments(&amendment.contract).unwrap();
+        assert_eq!(made, std::slice::from_ref(amendment));
+    }
+    for invoice in &market.invoices {
+        let stated = reader.statement(invoice.org, invoice.month).unwrap();
+        let is_void = invoice.state == InvoiceState::Void;
+        let due = if is_void { 0 } else { invoice.lines.len() };
+        assert_eq!(stated.len(), due, "of {}", invoice.id);
     }
     assert_eq!(reader.accounts(None).unwrap(), market.accounts);
 }

@@ -2,16 +2,19 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at its first surprise")]
 #![allow(clippy::wildcard_imports, reason = "a sample has an id of every kind")]
 
+mod billed;
 #[path = "../cluster/mod.rs"]
 mod cluster;
 mod market;
 mod sample;
 
+mod debts;
 mod keeps;
 mod reads;
 mod rebuilds;
 mod refuses;
 mod twins;
+mod upgrade;
 
 use diesel::Connection;
 use diesel::connection::SimpleConnection;

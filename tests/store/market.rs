@@ -1,10 +1,15 @@
 //! A small market at work: the real engine under random commands, in batches, as the sequencer makes them.
 
+#[path = "market/debt.rs"] // also where a bench borrows this file
+pub mod debt;
+
 use crate::sample::Dice;
+use headroom::engine::amendment::Change;
+use headroom::engine::billing::Payable;
 use headroom::engine::capacity::{FactoryState, Phase};
 use headroom::engine::catalogue::{Region, Sku};
 use headroom::engine::command::{
-    Approve, NewSession, OrderKind, PlaceOrder, PublishListing, SignUp,
+    Approve, ChangeContract, NewSession, OrderKind, PlaceOrder, PublishListing, SignUp,
 };
 use headroom::engine::listing::{Audience, OrderLimits};
 use headroom::engine::order::{Ask, Start, TimeInForce};
@@ -12,7 +17,7 @@ use headroom::engine::party::Capabilities;
 use headroom::engine::program::{GuaranteeTerms, ProgramTerms, ShareStep};
 use headroom::engine::{Actor, Answer, Command, Effects, Engine, Key, Refusal, Settings, Stamp};
 use headroom::model::id::*;
-use headroom::model::{Micros, Minute, Money, Price, Segment, Window};
+use headroom::model::{Micros, Minute, Money, Month, Price, Segment, Window};
 use headroom::store::{AuditRecord, Batch, KeptAnswer, Loaded, chain};
 use uuid::Uuid;
 
@@ -342,7 +347,8 @@ impl Market {
         let hours = i64::try_from(self.dice.below(30)).unwrap() + 1;
         let gpus = 4 * u32::try_from(self.dice.below(2_500) + 1).unwrap();
         let cents = self.dice.pick(&[100, 150, 190, 200, 500]);
-        match self.dice.below(10) {
+        match self.dice.below(14) {
+            10..14 => self.settle(customer),
             0..4 => {
                 let start = match self.dice.below(3) {
                     0 => Start::Now,
@@ -385,6 +391,72 @@ impl Market {
                 self.wait(minutes);
             }
         }
+    }
+
+    /// One random thing that happens to a contract or to money, on what the engine has.
+    fn settle(&mut self, customer: Actor) {
+        let (officer, provider) = (Actor::User(self.officer), Actor::User(self.provider));
+        let snapshot = self.engine.snapshot();
+        let (contracts, invoices) = (snapshot.contracts, snapshot.invoices);
+        if contracts.is_empty() {
+            return self.wait(60);
+        }
+        let contract = self.dice.pick(&contracts);
+        let invoice = (!invoices.is_empty()).then(|| self.dice.pick(&invoices));
+        let (note, reference) = (String::new(), "by hand".to_owned());
+        let now = Micros::new(self.now).minute();
+        let command = match (self.dice.below(12), invoice) {
+            (0..2, _) => {
+                let start = contract.window.start().max(contract.billed_to);
+                let Some(window) = Window::new(start, now.min(contract.window.end())) else {
+                    return self.wait(600);
+                };
+                let missing = self.dice.pick(&[0, 4, 8]);
+                let contract = contract.id;
+                let report = Command::ReportDelivery { contract, window, missing, note };
+                return drop(self.act(provider, report));
+            }
+            (2, _) => {
+                let change = match self.dice.below(4) {
+                    0 => Change::Cancel,
+                    1 => Change::Shrink { gpus: 4, from: None },
+                    2 => {
+                        let end = contract.window.end().plus(120);
+                        Change::Extend { end, limit: None }
+                    }
+                    _ => Change::Grow { gpus: contract.gpus + 4, from: None, limit: None },
+                };
+                let (id, fee_max, dry_run) = (contract.id, None, false);
+                let change = ChangeContract { id, change, fee_max, dry_run };
+                return drop(self.act(customer, Command::ChangeContract(change)));
+            }
+            (3, _) => {
+                let amount = Money::from_micros(self.dice.pick(&[1, 1_000_000]));
+                Command::GrantCredit { contract: contract.id, amount, note }
+            }
+            (4, Some(invoice)) => Command::FinalizeInvoice { id: invoice.id },
+            (5..8, Some(invoice)) => {
+                let amount = self.dice.pick(&[invoice.outstanding(), money(7)]);
+                let (id, org) = (PaymentId::new(self.mint()), invoice.org);
+                Command::RecordPayment { id, org, amount, invoice: None, reference }
+            }
+            (8, Some(invoice)) => Command::CreditInvoice { id: invoice.id, amount: money(1), note },
+            (9, _) => {
+                let id = PayoutId::new(self.mint());
+                let (org, payable) = (contract.provider, Payable::Provider);
+                Command::PayOut { id, org, payable, amount: None, reference }
+            }
+            (10, _) => match snapshot.payouts.first() {
+                Some(payout) => {
+                    let paid = self.dice.pick(&[true, false]);
+                    Command::SettlePayout { id: payout.id, paid }
+                }
+                None => Command::ClosePeriod { month: Month::of(now.plus(-40 * 24 * 60)) },
+            },
+            // A week, now and then: months end, invoices fall due.
+            _ => return self.wait(7 * 24 * 60),
+        };
+        self.act(officer, command).ok();
     }
 
     /// Closes the open batch.

@@ -49,14 +49,24 @@ fn the_audit_finds_what_was_tampered_with(place: &Place) {
         ("DELETE FROM allocations", "add up to its GPUs"),
         ("UPDATE listings SET gpus = 4", "has sold"),
         ("UPDATE contracts SET accrued = value, state = 'active'", "holds"),
-        ("UPDATE contracts SET state = 'cancelled'", "holds"),
+        ("UPDATE contracts SET delivered = delivered + 1", "has earned"),
+        ("UPDATE contracts SET value = value + 1", "value"),
+        ("UPDATE invoices SET total = total + 1", "do not add up to its total"),
+        ("UPDATE invoices SET paid = 1", "is owed"),
+        ("UPDATE invoice_lines SET provider_part = provider_part + 1", "do not add up to it"),
+        ("UPDATE invoice_lines SET charge = charge + 1", "do not add up"),
+        ("DELETE FROM invoice_lines", "do not add up to its total"),
+        ("UPDATE invoices SET state = 'paid'", "is waited for"),
+        ("UPDATE contracts SET settled = (state = 'scheduled')", "is settled, and"),
+        ("UPDATE contracts SET ended_at = 7 WHERE state = 'scheduled'", "not what its end says"),
         ("UPDATE orders SET contract = NULL WHERE state = 'filled'", "has no contract"),
         ("UPDATE audit SET commit_no = 77 WHERE seq = 3", "audit are of commits"),
         ("UPDATE orders SET org = id", "orders are of organizations"),
         ("UPDATE contracts SET order_id = pool", "contracts are of orders"),
         ("UPDATE contracts SET line = pool", "contracts are of credit_lines"),
         ("UPDATE contracts SET pool = line", "contracts are of pools"),
-        ("DELETE FROM contracts", "allocations are of contracts"),
+        // Those that were billed are held by their invoices' lines.
+        ("DELETE FROM contracts WHERE billed_to = start_at", "allocations are of contracts"),
         ("UPDATE allocations SET listing = contract", "allocations are of listings"),
         ("UPDATE events SET org = id", "events are of event_heads"),
     ];
@@ -65,6 +75,10 @@ fn the_audit_finds_what_was_tampered_with(place: &Place) {
         let (mut writer, reader) = place.open();
         let mut market = Market::open(1);
         writer.commit(&market.batch()).unwrap();
+        assert!((0..40).all(|_| market.fill()));
+        writer.commit(&market.batch()).unwrap();
+        // A month ends, so that something is billed; and there is more that is not delivered.
+        market.wait(32 * 24 * 60);
         assert!((0..5).all(|_| market.fill()));
         writer.commit(&market.batch()).unwrap();
         assert_eq!(check(&reader).unwrap(), Vec::<String>::new(), "before {tamper}");

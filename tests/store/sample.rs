@@ -1,10 +1,13 @@
 //! Markets made of dice: every kind of thing with odd values, to see that a store keeps all of them.
 
+use crate::billed::{bill, sizes, sla};
+use headroom::engine::amendment::Amendment;
+use headroom::engine::billing::{Invoice, Payment, Payout, Period};
 use headroom::engine::capacity::{Factory, FactoryState, Maintenance, Phase, Pool};
 use headroom::engine::catalogue::{Region, Sku};
 use headroom::engine::contract::{Commitment, Contract, ContractState, Terms};
 use headroom::engine::credit::{
-    Application, ApplicationState, Approval, Line, LineState, Proposal,
+    Application, ApplicationState, Approval, Collection, DefaultReason, Line, LineState, Proposal,
 };
 use headroom::engine::effect::{Effects, Facts};
 use headroom::engine::event::{Event, EventData, EventKind};
@@ -46,39 +49,39 @@ impl Dice {
         of[self.below(of.len())].clone()
     }
 
-    fn maybe<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
+    pub fn maybe<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
         if self.below(2) == 0 { None } else { Some(make(self)) }
     }
 
-    fn some<T>(&mut self, most: usize, mut make: impl FnMut(&mut Self) -> T) -> Vec<T> {
+    pub fn some<T>(&mut self, most: usize, mut make: impl FnMut(&mut Self) -> T) -> Vec<T> {
         (0..self.below(most + 1)).map(|_| make(self)).collect()
     }
 
-    fn count(&mut self) -> u32 {
+    pub fn count(&mut self) -> u32 {
         self.pick(&[0, 1, 7, 65_536, u32::MAX])
     }
 
-    fn many(&mut self) -> u32 {
+    pub fn many(&mut self) -> u32 {
         self.pick(&[1, 8, 72, 170_000, u32::MAX])
     }
 
-    fn amount(&mut self) -> Money {
+    pub fn amount(&mut self) -> Money {
         Money::from_micros(self.pick(&[0, 1, 2_500_000, i64::MAX]))
     }
 
-    fn price(&mut self) -> Price {
+    pub fn price(&mut self) -> Price {
         Price::from_micros(self.pick(&[0, 1, 2_500_000, i64::MAX])).unwrap()
     }
 
-    fn micros(&mut self) -> Micros {
+    pub fn micros(&mut self) -> Micros {
         Micros::new(self.pick(&[0, 1, 1_790_000_000_000_001, i64::MAX]))
     }
 
-    fn minute(&mut self) -> Minute {
+    pub fn minute(&mut self) -> Minute {
         Minute::new(self.pick(&[0, 30_000_000, limits::MINUTE_MAX]))
     }
 
-    fn window(&mut self) -> Window {
+    pub fn window(&mut self) -> Window {
         let start = self.minute();
         Window::lasting(start, self.pick(&[1, 60, limits::WINDOW_MINUTES_MAX])).unwrap()
     }
@@ -88,7 +91,7 @@ impl Dice {
         price.worth(self.many(), self.pick(&[1, i64::from(u32::MAX)]))
     }
 
-    fn text(&mut self) -> String {
+    pub fn text(&mut self) -> String {
         let odd =
             ["", "plain", "it's \"quoted\" \\ ; -- \n\t", "Ünïcödé 東京 🚀", "{}", "NULL", " x "];
         self.pick(&odd).to_owned()
@@ -101,7 +104,7 @@ impl Dice {
         hash
     }
 
-    fn uuid(&mut self) -> Uuid {
+    pub fn uuid(&mut self) -> Uuid {
         Uuid::from_u128(u128::from(self.next()) << 64 | u128::from(self.next()))
     }
 
@@ -111,7 +114,7 @@ impl Dice {
 }
 
 /// Identifiers that grow, as those of the door do.
-fn grown(kind: u64, place: usize) -> Uuid {
+pub fn grown(kind: u64, place: usize) -> Uuid {
     let place = u128::try_from(place).unwrap();
     Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 | u128::from(kind) << 32 | place)
 }
@@ -134,6 +137,12 @@ pub struct Sample {
     pub quotes: Vec<Quote>,
     pub orders: Vec<Order>,
     pub contracts: Vec<Contract>,
+    pub invoices: Vec<Invoice>,
+    pub payments: Vec<Payment>,
+    pub payouts: Vec<Payout>,
+    pub periods: Vec<Period>,
+    pub collections: Vec<Collection>,
+    pub amendments: Vec<Amendment>,
     pub accounts: Vec<(AccountKey, Balance)>,
     pub heads: Vec<(OrgId, u64)>,
     pub entries: Vec<Entry>,
@@ -156,6 +165,7 @@ impl Sample {
             market.catalogue(place, still, dice);
             market.credit(place, still, dice);
             market.trade(place, still, dice);
+            market.billing(place, still, dice);
         }
         market
     }
@@ -345,8 +355,13 @@ impl Sample {
             application,
             state: dice.pick(LineState::ALL),
             target_limit: dice.maybe(Dice::amount),
-            proposal: dice.maybe(|dice| match dice.below(2) {
+            past_due_since: dice.maybe(Dice::minute),
+            proposal: dice.maybe(|dice| match dice.below(3) {
                 0 => Proposal::Unfreeze { by: user },
+                1 => {
+                    let reason = dice.pick(DefaultReason::ALL);
+                    Proposal::Default { reason, by: user }
+                }
                 _ => Proposal::Limit { limit: dice.amount(), by: user },
             }),
             net_days: dice.count(),
@@ -458,6 +473,11 @@ impl Sample {
         put(&mut out.quotes, born, &self.quotes, |thing| thing.id);
         put(&mut out.orders, born, &self.orders, |thing| thing.id);
         put(&mut out.contracts, born, &self.contracts, |thing| thing.id);
+        put(&mut out.invoices, born, &self.invoices, |thing| thing.id);
+        put(&mut out.payments, born, &self.payments, |thing| thing.id);
+        put(&mut out.payouts, born, &self.payouts, |thing| thing.id);
+        put(&mut out.periods, born, &self.periods, |thing| thing.month);
+        put(&mut out.collections, born, &self.collections, |thing| thing.line);
         for (key, balance) in &self.accounts {
             note(&mut out.accounts, born, *key, *balance);
         }
@@ -465,6 +485,7 @@ impl Sample {
             note(&mut out.event_heads, born, *org, *last);
         }
         if born {
+            out.amendments = self.amendments.clone();
             out.entries = self.entries.clone();
             out.events = self.events.clone();
             out.kept = self.kept.clone();
@@ -570,6 +591,7 @@ fn contract(place: usize, still: &mut Dice, dice: &mut Dice, programs: &[Program
         sku: still.pick(&["gb300-nvl72", "h200-hgx8"]).parse().unwrap(),
         region: "id-batam".parse().unwrap(),
         gpus: dice.many(),
+        sizes: sizes(dice),
         window: dice.window(),
         earliest: dice.minute(),
         latest: dice.minute(),
@@ -577,10 +599,12 @@ fn contract(place: usize, still: &mut Dice, dice: &mut Dice, programs: &[Program
         value: Money::from_micros(value),
         average: dice.price(),
         allocations: dice.some(4, |dice| draw(dice, place)),
+        losses: dice.some(2, |dice| draw(dice, place)),
         terms: Terms {
             platform_fee: still.pick(&[0, 500, 10_000]),
             cancellation_fee: still.pick(&[0, 2_500, 10_000]),
             net_days: still.count(),
+            sla: sla(still),
             programs: still.some(1, |_| Arc::new(frozen.clone())),
         },
         commitments: dice.some(2, |dice| Commitment {
@@ -591,6 +615,13 @@ fn contract(place: usize, still: &mut Dice, dice: &mut Dice, programs: &[Program
         state: dice.pick(ContractState::ALL),
         accrued: Money::from_micros(value / dice.pick(&[1, 2])),
         accrued_to: dice.minute(),
+        delivered: dice.pick(&[0, 1, i64::MAX]),
+        lost: dice.pick(&[0, 1, i64::MAX]),
+        unbilled: bill(dice),
+        billed_to: dice.minute(),
+        ended_at: dice.maybe(Dice::minute),
+        settled: dice.pick(&[true, false]),
+        amendments: dice.count(),
         workload: still.maybe(|dice| dice.pick(Workload::ALL)),
         created_at: still.micros(),
         changed_at: dice.micros(),

@@ -17,6 +17,16 @@ fn tables(folder: &str) -> BTreeMap<String, Columns> {
         for line in fs::read_to_string(path).unwrap().lines() {
             if let Some(table) = line.strip_prefix("CREATE TABLE ") {
                 open = Some(table.trim_end_matches(" (").to_owned());
+            } else if let Some(table) = line.strip_prefix("DROP TABLE ") {
+                tables.remove(table.trim_end_matches(';'));
+            } else if let Some((table, next)) = renamed(line) {
+                let columns = tables.remove(table).unwrap();
+                tables.insert(next.to_owned(), columns);
+            } else if let Some((table, column)) = added(line) {
+                let mut words = column.split_whitespace();
+                let (column, kind) = (words.next().unwrap(), words.next().unwrap());
+                let kind = kind.trim_end_matches([',', ';']).to_owned();
+                tables.get_mut(table).unwrap().insert(column.to_owned(), kind);
             } else if line.starts_with(')') {
                 open = None;
             } else if let Some(table) = &open
@@ -33,6 +43,17 @@ fn tables(folder: &str) -> BTreeMap<String, Columns> {
         }
     }
     tables
+}
+
+/// `ALTER TABLE one RENAME TO other;`
+fn renamed(line: &str) -> Option<(&str, &str)> {
+    let (table, next) = line.strip_prefix("ALTER TABLE ")?.split_once(" RENAME TO ")?;
+    Some((table, next.trim_end_matches(';')))
+}
+
+/// `ALTER TABLE one ADD COLUMN column KIND ...;`
+fn added(line: &str) -> Option<(&str, &str)> {
+    line.strip_prefix("ALTER TABLE ")?.split_once(" ADD COLUMN ")
 }
 
 fn migrations(folder: &str) -> BTreeSet<String> {

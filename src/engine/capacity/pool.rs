@@ -144,7 +144,7 @@ impl Engine {
             let shared = contract.window.overlap(window);
             contract.pool == yard.pool.id && shared.is_some_and(|w| yard.room.min_over(w) < 0)
         };
-        self.contracts.iter().filter(short).cloned().collect()
+        self.contracts.live().filter(short).cloned().collect()
     }
 
     fn tell_of_pool(&mut self, at: &Stamp, pool: &Pool, kind: EventKind, out: &mut Effects) {

@@ -186,6 +186,7 @@ impl Engine {
     ) {
         let terms = ask.approval.as_ref().expect("an approved application has terms");
         let line = Line {
+            past_due_since: None,
             id,
             org: ask.org,
             application: ask.id,

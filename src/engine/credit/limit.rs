@@ -12,7 +12,21 @@ use crate::model::id::{LineId, UserId};
 use crate::model::{Money, limits};
 
 impl Engine {
-    /// The officer and the line, if this officer may decide about it and it is where it must be.
+    /// The officer and the line, if this officer may decide about it.
+    pub(super) fn deciding_about(
+        &self,
+        at: &Stamp,
+        id: LineId,
+        note: &str,
+    ) -> Result<(UserId, &Line), Refusal> {
+        let officer = self.parties.deciding(at)?;
+        let line = self.credit.line(id)?;
+        self.may_decide(officer, line.org)?;
+        bound::note("note", note)?;
+        Ok((officer, line))
+    }
+
+    /// As `deciding_about`, if the line is where it must be, too.
     pub(super) fn decidable(
         &self,
         at: &Stamp,
@@ -20,10 +34,7 @@ impl Engine {
         needed: LineState,
         note: &str,
     ) -> Result<(UserId, &Line), Refusal> {
-        let officer = self.parties.deciding(at)?;
-        let line = self.credit.line(id)?;
-        self.may_decide(officer, line.org)?;
-        bound::note("note", note)?;
+        let (officer, line) = self.deciding_about(at, id, note)?;
         line.must_be(needed)?;
         Ok((officer, line))
     }
@@ -53,7 +64,8 @@ impl Engine {
         let takes_two = limit > aim && limit > self.settings.two_person_threshold;
         let first = match line.proposal {
             Some(Proposal::Limit { limit: proposed, by }) if proposed == limit => Some(by),
-            Some(Proposal::Limit { .. } | Proposal::Unfreeze { .. }) | None => None,
+            Some(Proposal::Limit { .. } | Proposal::Unfreeze { .. } | Proposal::Default { .. })
+            | None => None,
         };
         if takes_two && first == Some(officer) {
             return Err(Refusal::SameOfficer);

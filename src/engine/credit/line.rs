@@ -30,6 +30,15 @@ const RELEASE: Move =
     Move { debit: Account::ExpHeld, credit: Account::ExpAvailable, kind: EntryKind::HoldReleased };
 const DRAW: Move =
     Move { debit: Account::ExpHeld, credit: Account::ExpDrawn, kind: EntryKind::Drawn };
+/// What was drawn when a line defaulted: the customer still owes it.
+pub(super) const DEFAULT: Move =
+    Move { debit: Account::ExpDrawn, credit: Account::ExpDefaulted, kind: EntryKind::Defaulted };
+/// What the customer paid after the default. It is no headroom: a line in default lends no more, so
+/// its limit shrinks with the debt.
+pub(super) const RECOVER: Move =
+    Move { debit: Account::ExpDefaulted, credit: Account::ExpLimit, kind: EntryKind::LimitReduced };
+const UNDRAW: Move =
+    Move { debit: Account::ExpDrawn, credit: Account::ExpAvailable, kind: EntryKind::DrawReleased };
 
 impl Move {
     /// This move of `amount` on a line, about `effective_at`.
@@ -113,9 +122,25 @@ impl Engine {
         self.ledger.post(at, transfer, out);
     }
 
+    /// Drawn to available: what was drawn is not owed, or was paid. The caller says `freed` when it
+    /// is done.
+    pub(in crate::engine) fn undraw(
+        &mut self,
+        at: &Stamp,
+        line: LineId,
+        amount: Money,
+        contract: impl Into<Option<ContractId>>,
+        effective_at: Minute,
+        out: &mut Effects,
+    ) {
+        let contract = contract.into();
+        let transfer = Transfer { contract, ..UNDRAW.transfer(line, amount, effective_at) };
+        self.ledger.post(at, transfer, out);
+    }
+
     /// Something on a line became available again: a decrease that waits takes its part of it, and
     /// a line that runs off closes once nothing is used.
-    pub(super) fn freed(&mut self, at: &Stamp, line: LineId, out: &mut Effects) {
+    pub(in crate::engine) fn freed(&mut self, at: &Stamp, line: LineId, out: &mut Effects) {
         let Line { id, target_limit, state, .. } = self.credit.lines[&line];
         if target_limit.is_some() {
             self.lower_towards_target(at, id, out);
@@ -136,7 +161,7 @@ impl Engine {
         }
         let mut line = line.clone();
         line.enter(LineState::RunOff);
-        line.proposal = None;
+        line.worries();
         line.version += 1;
         let id = line.id;
         self.tell_line(at, &line, EventKind::LineRunOff, Some(state), out);
@@ -160,7 +185,8 @@ impl Engine {
 // The commands that stop and restart a line.
 impl Engine {
     /// One officer, at once: a line that worries somebody takes no new holds from now on. A
-    /// proposal that waited is void: it was made about a line that nobody worried about.
+    /// proposal that waited is void, but for a default: it was made about a line that nobody
+    /// worried about.
     pub(in crate::engine) fn freeze_line(
         &mut self,
         at: &Stamp,
@@ -172,7 +198,7 @@ impl Engine {
         // From here it must succeed: every question has been asked.
         let mut line = line.clone();
         line.enter(LineState::Frozen);
-        line.proposal = None;
+        line.worries();
         line.note = note;
         line.version += 1;
         self.tell_line(at, &line, EventKind::LineFrozen, Some(LineState::Active), out);
@@ -180,7 +206,8 @@ impl Engine {
         Ok(self.line_answer(id))
     }
 
-    /// Two different officers: the first one proposes, the second one does it.
+    /// Two different officers: the first one proposes, the second one does it. A line that was past
+    /// due meanwhile goes on being so.
     pub(in crate::engine) fn unfreeze_line(
         &mut self,
         at: &Stamp,
@@ -191,7 +218,7 @@ impl Engine {
         let (officer, line) = self.decidable(at, id, LineState::Frozen, &note)?;
         let proposed_by = match line.proposal {
             Some(Proposal::Unfreeze { by }) => Some(by),
-            Some(Proposal::Limit { .. }) | None => None,
+            Some(Proposal::Limit { .. } | Proposal::Default { .. }) | None => None,
         };
         if proposed_by == Some(officer) {
             return Err(Refusal::SameOfficer);
@@ -204,7 +231,8 @@ impl Engine {
             line.proposal = Some(Proposal::Unfreeze { by: officer });
         } else {
             line.proposal = None;
-            line.enter(LineState::Active);
+            let is_late = line.past_due_since.is_some();
+            line.enter(if is_late { LineState::PastDue } else { LineState::Active });
             self.tell_line(at, &line, EventKind::LineUnfrozen, Some(LineState::Frozen), out);
         }
         self.keep_line(at, line, out);

@@ -1,12 +1,17 @@
 //! Credit applications and lines. A line's balances are accounts of the EXP ledger; this room knows
 //! limits, states and who decided. It knows nothing of what is bought with credit.
 
+mod aging;
 mod application;
+mod collection;
+mod default;
 mod guarantee;
 mod limit;
 mod line;
 
 use std::collections::BTreeMap;
+
+pub use collection::{Bearer, Borne, Claim, Collection, DefaultReason};
 
 use serde::{Deserialize, Serialize};
 
@@ -43,8 +48,9 @@ words! {
         UnsupportedPurpose = "unsupported_purpose",
         Other = "other",
     }
-    /// `active <-> frozen`; `active -> past_due -> delinquent -> defaulted`; `active -> run_off ->
-    /// closed`.
+    /// `active <-> frozen`; `frozen -> past_due` when it was so meanwhile; `active <-> past_due ->
+    /// delinquent -> defaulted`; `delinquent -> active` when all is paid; `active | frozen |
+    /// past_due -> run_off -> closed`; any but closed `-> defaulted` for insolvency or fraud.
     LineState {
         Active = "active",
         Frozen = "frozen",
@@ -55,6 +61,9 @@ words! {
         Closed = "closed",
     }
 }
+
+/// A line that is past due for so long is delinquent.
+const DELINQUENT_MINUTES: i64 = 30 * 24 * 60;
 
 /// Exactly what an officer said yes to. The second yes must be to the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +103,7 @@ pub struct Application {
 pub enum Proposal {
     Unfreeze { by: UserId },
     Limit { limit: Money, by: UserId },
+    Default { reason: DefaultReason, by: UserId },
 }
 
 /// What a line has and where it is: `available = limit - held - drawn - defaulted`. Read off the
@@ -120,6 +130,8 @@ pub struct Line {
     pub net_days: u32,
     /// When the tenor ends and the line runs off.
     pub expires_at: Minute,
+    /// Since when an invoice is unpaid past its grace; `None` while all are paid in time.
+    pub past_due_since: Option<Minute>,
     pub note: String,
     pub created_at: Micros,
     pub changed_at: Micros,
@@ -135,6 +147,8 @@ pub struct Credit {
     pub(super) by_org: BTreeMap<OrgId, LineId>,
     /// The waiting application of each organization that has one.
     pub(super) waiting: BTreeMap<OrgId, ApplicationId>,
+    /// Of every line that defaulted.
+    pub(super) collections: BTreeMap<LineId, Collection>,
 }
 
 impl ApplicationState {
@@ -151,11 +165,17 @@ impl LineState {
     /// The table of edges.
     pub const fn may_become(self, next: Self) -> bool {
         match self {
-            Self::Active => matches!(next, Self::Frozen | Self::PastDue | Self::RunOff),
-            Self::Frozen => matches!(next, Self::Active | Self::RunOff),
-            Self::PastDue => matches!(next, Self::Delinquent | Self::RunOff),
-            Self::Delinquent => matches!(next, Self::Defaulted),
-            Self::RunOff => matches!(next, Self::Closed),
+            Self::Active => {
+                matches!(next, Self::Frozen | Self::PastDue | Self::RunOff | Self::Defaulted)
+            }
+            Self::Frozen => {
+                matches!(next, Self::Active | Self::PastDue | Self::RunOff | Self::Defaulted)
+            }
+            Self::PastDue => {
+                matches!(next, Self::Active | Self::Delinquent | Self::RunOff | Self::Defaulted)
+            }
+            Self::Delinquent => matches!(next, Self::Active | Self::Defaulted),
+            Self::RunOff => matches!(next, Self::Closed | Self::Defaulted),
             Self::Defaulted | Self::Closed => false,
         }
     }
@@ -176,10 +196,15 @@ impl Line {
         self.state = next;
     }
 
-    /// What falls due for this line by itself: the end of its tenor, while it can still run off.
-    pub(super) fn deadline(&self) -> Option<(Micros, Due)> {
+    /// What falls due for this line by itself: the end of its tenor, while it can still run off,
+    /// and delinquency, while it is past due.
+    pub(super) fn deadlines(&self) -> impl Iterator<Item = (Micros, Due)> + use<> {
         let runs = self.state.may_become(LineState::RunOff);
-        runs.then(|| (self.expires_at.micros(), Due::LineRunsOff(self.id)))
+        let runs_off = runs.then(|| (self.expires_at.micros(), Due::LineRunsOff(self.id)));
+        let since = self.past_due_since.filter(|_| self.state == LineState::PastDue);
+        let ages_at = |since: Minute| since.plus(DELINQUENT_MINUTES).micros();
+        let ages = since.map(|since| (ages_at(since), Due::LineAges(self.id)));
+        runs_off.into_iter().chain(ages)
     }
 }
 
@@ -194,12 +219,17 @@ impl Balances {
 
 impl Credit {
     /// Credit as the store kept it: waiting applications and lines that are not closed.
-    pub(super) fn from_parts(applications: Vec<Application>, lines: Vec<Line>) -> Self {
+    pub(super) fn from_parts(
+        applications: Vec<Application>,
+        lines: Vec<Line>,
+        collections: Vec<Collection>,
+    ) -> Self {
         Self {
             by_org: lines.iter().map(|line| (line.org, line.id)).collect(),
             waiting: applications.iter().map(|ask| (ask.org, ask.id)).collect(),
             applications: applications.into_iter().map(|ask| (ask.id, ask)).collect(),
             lines: lines.into_iter().map(|line| (line.id, line)).collect(),
+            collections: collections.into_iter().map(|it| (it.line, it)).collect(),
         }
     }
 
@@ -232,6 +262,11 @@ impl Credit {
         self.applications.get(&id).ok_or(Refusal::NotFound { kind: "credit_application" })
     }
 
+    /// The collection of a line that defaulted.
+    fn collection(&self, line: LineId) -> Result<&Collection, Refusal> {
+        self.collections.get(&line).ok_or(Refusal::NotFound { kind: "collection" })
+    }
+
     fn line(&self, id: LineId) -> Result<&Line, Refusal> {
         self.lines.get(&id).ok_or(Refusal::NotFound { kind: "credit_line" })
     }
@@ -262,10 +297,10 @@ impl Engine {
     fn keep_line(&mut self, at: &Stamp, mut after: Line, out: &mut Effects) {
         after.changed_at = at.at;
         let before = self.credit.lines.remove(&after.id);
-        if let Some((due_at, due)) = before.as_ref().and_then(Line::deadline) {
+        for (due_at, due) in before.iter().flat_map(Line::deadlines) {
             self.deadlines.clear(due_at, due);
         }
-        if let Some((due_at, due)) = after.deadline() {
+        for (due_at, due) in after.deadlines() {
             self.deadlines.set(due_at, due);
         }
         match before {

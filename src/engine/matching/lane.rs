@@ -107,7 +107,7 @@ impl<'a> Search<'a> {
                     break true;
                 }
                 let yard = &self.capacity.yards[index];
-                if !self.accepts_region(&yard.pool.region) {
+                if !self.accepts_site(&yard.pool) {
                     continue;
                 }
                 if looked == self.pools_max {

@@ -4,10 +4,11 @@ use super::cover::{self, Cover, Starts};
 use super::lane::Slate;
 use super::single::{self, Stack};
 use super::{Block, Buyer, Draw, Wanted};
-use crate::engine::capacity::{Capacity, Offer, Yard};
+use crate::engine::capacity::{Capacity, Offer, Pool, Yard};
 use crate::engine::catalogue::Sku;
 use crate::engine::listing::{Listing, ListingState};
 use crate::engine::order::Reason;
+use crate::model::id::PoolId;
 use crate::model::{Gpus, Minute, Money, Price, RegionCode, SkuCode, Window, Worth, limits};
 
 /// One question to the market.
@@ -20,6 +21,8 @@ pub(super) struct Search<'a> {
     pub(super) regions: &'a [RegionCode],
     /// Look everywhere but in `regions`.
     pub(super) elsewhere: bool,
+    /// Look into this pool only.
+    pub(super) pool: Option<PoolId>,
     /// The size, or the largest when `least` is given.
     pub(super) most: Gpus,
     pub(super) least: Option<Gpus>,
@@ -71,6 +74,7 @@ impl<'a> Search<'a> {
             skus: wanted.skus,
             regions: wanted.regions,
             elsewhere: false,
+            pool: None,
             most: wanted.gpus,
             least: wanted.min_gpus,
             earliest: wanted.earliest,
@@ -141,8 +145,11 @@ impl<'a> Search<'a> {
         (sizes.least <= sizes.most).then_some(sizes)
     }
 
-    pub(super) fn accepts_region(&self, region: &RegionCode) -> bool {
-        let named = self.regions.contains(region);
+    pub(super) fn accepts_site(&self, pool: &Pool) -> bool {
+        if self.pool.is_some_and(|only| only != pool.id) {
+            return false;
+        }
+        let named = self.regions.contains(&pool.region);
         if self.elsewhere { !named } else { named || self.regions.is_empty() }
     }
 

@@ -90,7 +90,7 @@ fn yards<'a>(asked: &Search<'a>) -> impl Iterator<Item = &'a Yard> {
     lanes
         .flatten()
         .map(move |(_, _, index)| &asked.capacity.yards[*index])
-        .filter(move |yard| asked.accepts_region(&yard.pool.region))
+        .filter(move |yard| asked.accepts_site(&yard.pool))
 }
 
 /// Asks every listing of the pools that have a live one, and of all others when that says too
@@ -107,9 +107,7 @@ fn survey(asked: &Search<'_>) -> Survey {
     if survey.furthest < Reason::Capacity {
         let has_live = |yard: &Yard| yard.offers.iter().any(is_live);
         let all = asked.capacity.yards.iter().filter(|yard| {
-            asked.skus.contains(&yard.pool.sku)
-                && asked.accepts_region(&yard.pool.region)
-                && !has_live(yard)
+            asked.skus.contains(&yard.pool.sku) && asked.accepts_site(&yard.pool) && !has_live(yard)
         });
         all.for_each(|yard| survey.visit(asked, yard));
     }

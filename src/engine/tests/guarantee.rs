@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::super::charge::Bill;
 use super::super::contract::{Commitment, Contract, ContractState, Terms};
 use super::super::ledger::{Account, AccountKey, Book, EntryKind};
 use super::super::program::{FrozenProgram, GuaranteeTerms, ProgramTerms, ShareStep};
@@ -42,6 +43,7 @@ fn contract(programs: Vec<Arc<FrozenProgram>>, commitments: Vec<Commitment>) -> 
         sku: "gb300".parse().expect("a code"),
         region: "batam".parse().expect("a code"),
         gpus: 64,
+        sizes: Vec::new(),
         window: Window::lasting(start, 720 * 60).expect("a month"),
         earliest: start,
         latest: start,
@@ -49,11 +51,25 @@ fn contract(programs: Vec<Arc<FrozenProgram>>, commitments: Vec<Commitment>) -> 
         value: Money::ZERO,
         average: Price::default(),
         allocations: Vec::new(),
-        terms: Terms { platform_fee: 500, cancellation_fee: 2_500, net_days: 30, programs },
+        losses: Vec::new(),
+        terms: Terms {
+            platform_fee: 500,
+            cancellation_fee: 2_500,
+            net_days: 30,
+            sla: Vec::new(),
+            programs,
+        },
         commitments,
         state: ContractState::Scheduled,
         accrued: Money::ZERO,
         accrued_to: start,
+        delivered: 0,
+        lost: 0,
+        unbilled: Bill::default(),
+        billed_to: start,
+        ended_at: None,
+        settled: false,
+        amendments: 0,
         workload: None,
         created_at: Micros::default(),
         changed_at: Micros::default(),
@@ -76,7 +92,7 @@ fn make(
     let commitments = engine.commitments(LINE, &under);
     let committed = commitments.iter().map(|it| it.committed).collect();
     let contract = contract(programs.to_vec(), commitments);
-    engine.commit_guarantees(&stamp(engine.seq() + 1), &contract, out);
+    engine.commit_guarantees(&stamp(engine.seq() + 1), &contract, &contract.commitments, out);
     let sums = engine.ledger.trial_balance(Book::Gua);
     assert_eq!(sums.debits, sums.credits);
     committed

@@ -4,12 +4,17 @@
 //! `HEADROOM_HISTORY_COMMANDS`, set when the tests are built, says how many commands are tried in
 //! all: 20,000 unless told.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
+use super::super::amendment::Change;
+use super::super::contract::Contract;
 use super::super::{Actor, Command, Effects, Engine, Settings};
-use super::script::Stage;
+use super::script::{Stage, number, time};
+use crate::model::Minute;
 
 /// Lines of a script that do something, drawn at random. Most of them are refused now and then:
 /// that is the point.
@@ -48,8 +53,50 @@ fn step() -> impl Strategy<Value = String> {
         1 => (pool, hour, 1..10_u32).prop_map(|(pool, start, hours)| {
             format!("maintain {pool} {start}h..{}h 8", start + hours)
         }),
-        2 => Just("wait".to_owned()),
+        4 => Just("wait".to_owned()),
+        8 => change(),
     ]
+}
+
+/// Changes to contracts and reports of their delivery, by what the contract has: so many lots and
+/// hours more or fewer.
+fn change() -> impl Strategy<Value = String> {
+    let lots = 1..12_u32;
+    let from = prop::sample::select(vec!["", " from=SOON", " from=1h"]);
+    // Most often the contract's own customer.
+    let customer = prop::sample::select(vec!["OWNER", "OWNER", "OWNER", "OWNER", "C1"]);
+    prop_oneof![
+        1 => customer.clone().prop_map(|customer| format!("cancelc OLDC {customer}")),
+        2 => (customer.clone(), lots.clone(), from.clone())
+            .prop_map(|(customer, lots, from)| format!("shrink OLDC {customer} -{lots}{from}")),
+        2 => (customer.clone(), lots.clone(), from)
+            .prop_map(|(customer, lots, from)| format!("grow OLDC {customer} +{lots}{from}")),
+        3 => (customer, 1..6_u32, 200..600_u32).prop_map(|(customer, hours, cents)| {
+            let limit = format!("{}.{:02}", cents / 100, cents % 100);
+            format!("extend OLDC {customer} +{hours} <={limit}")
+        }),
+        3 => (0..4_u32, 1..3_u32, 0..4_u32)
+            .prop_map(|(late, hours, lots)| format!("report OLDC {late}/{hours} {}", lots * 4)),
+    ]
+}
+
+/// The words of a change with the contract's own numbers in the place of "more" and "fewer".
+fn of_contract(step: &str, name: &str, owner: &str, it: &Contract) -> String {
+    let hours = |minute: Minute| minute.since(time("0h")) / 60;
+    let (start, end) = (hours(it.window.start()), hours(it.window.end()));
+    let words = step.split(' ').map(|word| match word.split_at(1) {
+        ("-", lots) => it.gpus.saturating_sub(number(lots) * 4).to_string(),
+        ("+", more) if step.starts_with("grow") => (it.gpus + number(more) * 4).to_string(),
+        ("+", more) => format!("{}h", end + i64::from(number(more))),
+        _ => match word.split_once('/') {
+            Some((late, hours)) => {
+                let from = start + i64::from(number(late));
+                format!("{from}h..{}h", from + i64::from(number(hours)))
+            }
+            None => word.replace("OLDC", name).replace("OWNER", owner),
+        },
+    });
+    words.collect::<Vec<_>>().join(" ").replace("SOON", &format!("{}h", end - 1))
 }
 
 /// A market on which anything may happen.
@@ -83,6 +130,7 @@ fn play(runner: &mut TestRunner, steps: usize) -> Stage {
     let listings = vec!["L0".to_owned()];
     let mut names = Names { orders: Vec::new(), quotes: Vec::new(), listings };
     let mut minutes = 0;
+    let mut owners: BTreeMap<String, String> = BTreeMap::new();
     for number in 0..steps {
         let drawn = (step(), any::<prop::sample::Index>());
         let (step, index) = drawn.new_tree(runner).expect("a step").current();
@@ -94,13 +142,23 @@ fn play(runner: &mut TestRunner, steps: usize) -> Stage {
         let mut line = step.replace("NEW", &name);
         line = line.replace("OLDL", &pick(&names.listings));
         line = line.replace("OLDO", &pick(&names.orders));
+        if step.contains("OLDC") {
+            let live: Vec<Contract> = stage.engine.contracts.iter().cloned().collect();
+            let Some(contract) = (!live.is_empty()).then(|| index.get(&live)) else { continue };
+            let order = stage.name_of(contract.id.uuid());
+            line = of_contract(&step, order, &owners[order], contract);
+        }
         line = line.replace("OLDQ", &pick(&names.quotes));
         match step.split(' ').next() {
-            Some("order") => names.orders.push(name),
+            Some("order" | "take") => {
+                let customer = step.split(' ').nth(2).expect("an order is somebody's");
+                owners.insert(name.clone(), customer.to_owned());
+                names.orders.push(name);
+            }
             Some("quote") => names.quotes.push(name),
             Some("listing") => names.listings.push(name),
             Some("wait") => {
-                minutes += 17;
+                minutes += 47;
                 line = format!("now {minutes}m");
             }
             _ => {}
@@ -121,17 +179,38 @@ fn assert_replays(stage: &Stage) {
     assert_eq!(again.digest(), stage.engine.digest());
 }
 
+/// What a command does, in a word; of changes, which one.
+fn kind_of(command: &Command) -> &'static str {
+    match command {
+        Command::ChangeContract(ask) => match ask.change {
+            Change::Cancel => "cancel",
+            Change::Shrink { .. } => "shrink",
+            Change::Extend { .. } => "extend",
+            Change::Grow { .. } => "grow",
+        },
+        other => other.verb(),
+    }
+}
+
 #[test]
 fn random_histories_keep_every_promise() {
     let asked = option_env!("HEADROOM_HISTORY_COMMANDS");
     let commands = asked.map_or(20_000, |count| count.parse().expect("a number of commands"));
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let mut done = 0;
+    let (mut done, mut kinds) = (0, BTreeMap::new());
     while done < commands {
         let stage = play(&mut runner, 200);
         assert_replays(&stage);
+        for (_, command) in stage.history() {
+            *kinds.entry(kind_of(command)).or_insert(0) += 1;
+        }
         done += 200;
+    }
+    // A history of refusals would prove little.
+    for kind in ["cancel", "shrink", "extend", "grow", "report_delivery", "place_order"] {
+        let done = kinds.get(kind).copied().unwrap_or(0);
+        assert!(done * 1_000 >= commands, "{done} of {kind} in {commands}: {kinds:?}");
     }
 }
 

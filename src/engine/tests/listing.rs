@@ -6,6 +6,7 @@ use crate::engine::command::{Command, PublishListing};
 use crate::engine::deadline::Due;
 use crate::engine::effect::Effects;
 use crate::engine::event::EventKind;
+use crate::engine::ledger::Account;
 use crate::engine::listing::ListingState;
 use crate::engine::refusal::Refusal;
 use crate::model::id::ProgramId;
@@ -220,7 +221,8 @@ fn delivery_leaves_the_reserved_account() {
     fair.take(&fair.draw(&live, 8, 0, 10));
     let (at, end, mut out) = (fair.stamp(), fair.hour(10), Effects::default());
     let contract = crate::model::id::ContractId::new(Uuid::from_u128(5));
-    fair.market.engine.deliver(&at, fair.pool, 80 * 60, contract, end, &mut out);
+    let way = (Account::CapReserved, Account::CapDelivered);
+    fair.market.engine.move_capacity(&at, fair.pool, way, 80 * 60, Some(contract), end, &mut out);
     assert_eq!(fair.books(), [80, 0, 0, 80]);
     let entry = out.entries.first().expect("an entry");
     assert_eq!((entry.contract, entry.effective_at), (Some(contract), end));

@@ -1,13 +1,20 @@
 //! The engine's tests: tables in a small language, the naive oracle, the rules of trading, random
 //! histories.
 
+mod aging;
+mod amendment;
 mod capacity;
+mod change;
+mod collection;
 mod credit;
+mod debt;
 mod fair;
+mod golden;
 mod guarantee;
 mod history;
 mod listing;
 mod matching;
 mod naive;
 mod script;
+mod till;
 mod trading;

@@ -12,6 +12,9 @@
 //! order    O1 C1 72 10h..30h/4h <=2.50             any start in the range, for four hours
 //! quote    Q1 C1 72 10h..20h [firm=300]            take O1 C1 Q1
 //! cancel   O1            freeze C1         now 12h
+//! report, grant, finalize, pay, payout, close, books ...: see `till.rs`
+//! state, default, claimpaid, writeoff, recover, debt, told ...: see `debt.rs`
+//! cancelc, shrink, extend, grow, terminate, terms: see `change.rs`
 //! order O1, contract O1, credit C1, free A 10h..12h, listing L1, book GL …  with `-> …` look
 //! ```
 //!
@@ -26,6 +29,7 @@ use uuid::Uuid;
 use super::super::capacity::{FactoryState, Phase};
 use super::super::catalogue::{Region, Sku};
 use super::super::command::{Approve, NewSession, OrderKind, PlaceOrder, PublishListing, SignUp};
+use super::super::event::EventKind;
 use super::super::listing::{Audience, OrderLimits};
 use super::super::matching::Draw;
 use super::super::order::{Ask, Start, TimeInForce};
@@ -60,6 +64,8 @@ pub struct Stage {
     people: BTreeMap<String, UserId>,
     lines: BTreeMap<String, LineId>,
     commands: Vec<(Stamp, Command)>,
+    /// What organizations were told and nobody has looked at.
+    pub told: Vec<(OrgId, EventKind)>,
     /// The engine is rebuilt and compared after every so many commands that changed something.
     pub rebuild_every: usize,
 }
@@ -73,6 +79,7 @@ impl Stage {
             people: BTreeMap::new(),
             lines: BTreeMap::new(),
             commands: Vec::new(),
+            told: Vec::new(),
             rebuild_every: 1,
         };
         stage.found();
@@ -80,7 +87,8 @@ impl Stage {
     }
 
     fn found(&mut self) {
-        let (org, user) = (OrgId::new(self.named("operator")), UserId::new(self.named("admin")));
+        let (org, user) =
+            (OrgId::new(self.named("operator.org")), UserId::new(self.named("admin")));
         self.people.insert("operator".to_owned(), user);
         let second = UserId::new(self.named("officer"));
         self.people.insert("officer".to_owned(), second);
@@ -123,7 +131,7 @@ impl Stage {
     }
 
     /// The id of a name: the same name, the same id.
-    fn named(&mut self, name: &str) -> Uuid {
+    pub fn named(&mut self, name: &str) -> Uuid {
         let next = 1 + self.names.len() as u128;
         *self
             .names
@@ -131,8 +139,24 @@ impl Stage {
             .or_insert_with(|| Uuid::from_u128((0x0190_0000_0000_7000_8000_u128 << 48) | next))
     }
 
-    fn actor(&self, name: &str) -> Actor {
+    /// An id that nothing else has.
+    pub fn fresh(&mut self) -> Uuid {
+        let name = format!("fresh {}", self.names.len());
+        self.named(&name)
+    }
+
+    pub fn line_of(&self, customer: &str) -> LineId {
+        self.lines[customer]
+    }
+
+    pub fn actor(&self, name: &str) -> Actor {
         Actor::User(*self.people.get(name).unwrap_or_else(|| panic!("who is {name}?")))
+    }
+
+    /// The market's own next stamp.
+    pub fn stamp(&self) -> Stamp {
+        let (at, seq) = (self.now, self.engine.seq() + 1);
+        Stamp { at, seq, actor: Actor::System, request: Uuid::nil(), key: None }
     }
 
     /// Applies a command; checks that a refusal changed nothing, and every invariant after it.
@@ -146,8 +170,7 @@ impl Stage {
         command: Command,
         key: Option<Key>,
     ) -> Result<Answer, Refusal> {
-        let at =
-            Stamp { at: self.now, seq: self.engine.seq() + 1, actor, request: Uuid::nil(), key };
+        let at = Stamp { actor, key, ..self.stamp() };
         let mut out = Effects::default();
         let looks = command != Command::Tick && self.rebuild_every == 1;
         let before = looks.then(|| self.engine.digest());
@@ -160,6 +183,7 @@ impl Stage {
         let is_kept = outcome.is_ok() || key.is_some();
         assert!(is_kept, "a refusal noted something: {outcome:?}");
         self.commands.push((at, command));
+        self.told.extend(out.events.iter().map(|event| (event.org, event.kind)));
         assert_eq!(self.engine.audit(), Vec::<String>::new(), "after {outcome:?}");
         if !self.commands.len().is_multiple_of(self.rebuild_every) {
             return outcome;
@@ -284,7 +308,11 @@ impl Stage {
                 let free: i64 = shelf.offers.iter().map(|it| it.free.min_over(window)).sum();
                 format!("{}", free.min(shelf.room.min_over(window)))
             }
-            _ => panic!("what is `{}`?", words.join(" ")),
+            _ => {
+                let said = self.run_money(words).or_else(|| self.run_debt(words));
+                let said = said.or_else(|| self.run_change(words));
+                said.unwrap_or_else(|| panic!("what is `{}`?", words.join(" ")))
+            }
         }
     }
 
@@ -480,7 +508,7 @@ impl Stage {
         }
     }
 
-    fn tell(&mut self, who: &str, command: Command) -> String {
+    pub fn tell(&mut self, who: &str, command: Command) -> String {
         let actor = self.actor(who);
         self.said(actor, command)
     }
@@ -494,17 +522,17 @@ impl Stage {
         self.said(actor, command)
     }
 
-    fn said(&mut self, actor: Actor, command: Command) -> String {
+    pub fn said(&mut self, actor: Actor, command: Command) -> String {
         let outcome = self.apply(actor, command);
         self.spell(outcome)
     }
 
-    fn name_of(&self, uuid: Uuid) -> &str {
+    pub fn name_of(&self, uuid: Uuid) -> &str {
         let named = self.names.iter().find(|(_, id)| **id == uuid);
         named.map_or("?", |(name, _)| name.as_str())
     }
 
-    fn spell_draws(&self, draws: &[Draw]) -> String {
+    pub fn spell_draws(&self, draws: &[Draw]) -> String {
         let spell = |draw: &Draw| {
             let (name, window) = (self.name_of(draw.listing.uuid()), spell_window(draw.window));
             format!("{name}:{}@{}:{window}", draw.gpus, draw.price)
@@ -512,7 +540,7 @@ impl Stage {
         draws.iter().map(spell).collect::<Vec<_>>().join(" ")
     }
 
-    fn spell(&self, outcome: Result<Answer, Refusal>) -> String {
+    pub fn spell(&self, outcome: Result<Answer, Refusal>) -> String {
         match outcome {
             Err(Refusal::NoBlock(shortage)) => {
                 format!("refused {} {shortage:?}", shortage.constraint)
@@ -643,7 +671,7 @@ fn spaced(text: &str) -> String {
     text.replace(['{', '}', ',', '(', ')'], " ").replace(": ", "=")
 }
 
-fn number(text: &str) -> u32 {
+pub fn number(text: &str) -> u32 {
     text.parse().unwrap_or_else(|_| panic!("`{text}` is no number"))
 }
 
@@ -687,6 +715,6 @@ fn spell_time(instant: Minute) -> String {
     if minutes % 60 == 0 { format!("{}h", minutes / 60) } else { format!("{minutes}m") }
 }
 
-fn spell_window(window: Window) -> String {
+pub fn spell_window(window: Window) -> String {
     format!("{}..{}", spell_time(window.start()), spell_time(window.end()))
 }

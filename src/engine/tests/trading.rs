@@ -195,8 +195,11 @@ fn a_contract_starts_ends_and_is_earned() {
         now     10h
         contract O1                          -> contract active
         now     20h
-        contract O1                          -> gone
+        contract O1                          -> contract completed
         credit  C1                           -> available=7200.00 held=0.00 drawn=1800.00
+        now     744h
+        contract O1                          -> gone
+        invoice C1                           -> draft 1800.00
         ",
     );
 }

@@ -4,6 +4,7 @@
 //! the one index a list has, whatever was inserted meanwhile. Knows what is asked for; decides
 //! nothing.
 
+mod billing;
 mod capacity;
 mod credit;
 mod ledger;
@@ -11,6 +12,8 @@ mod party;
 mod record;
 mod trading;
 
+pub(super) use billing::with_lines;
+pub use billing::{InvoiceFilter, PaymentFilter, PayoutFilter, StatementLine};
 pub(super) use trading::whole;
 
 use std::time::Duration;

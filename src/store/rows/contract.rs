@@ -1,7 +1,10 @@
-//! Contracts and their allocations as rows. The programs of a contract are references to versions.
+//! Contracts, their allocations and what was done to them as rows. The programs of a contract are
+//! references to versions.
 
 use super::program::Versions;
 use super::{code, corrupt, count, json, maybe, parse, price, uid, window, word};
+use crate::engine::amendment::{Amendment, AmendmentKind};
+use crate::engine::charge::Bill;
 use crate::engine::contract::{Contract, ContractState, Terms};
 use crate::engine::matching::Draw;
 use crate::model::id::{ContractId, LineId, ListingId, OrderId, OrgId, PoolId, ProgramId};
@@ -22,7 +25,7 @@ row! {
         platform_fee: Number,
         cancellation_fee: Number,
         net_days: Number,
-        programs: Text,
+        sla: Text,
         workload: MaybeText,
         created_at: Number,
     }
@@ -36,10 +39,20 @@ row! {
         worth: Text,
         value: Number,
         average: Number,
+        programs: Text,
         commitments: Text,
         state: Text,
         accrued: Number,
         accrued_to: Number,
+        sizes: Text,
+        losses: Text,
+        delivered: Number,
+        lost: Number,
+        unbilled: MaybeText,
+        billed_to: Number,
+        ended_at: MaybeNumber,
+        settled: Flag,
+        amendments: Number,
         changed_at: Number,
     }
 }
@@ -55,6 +68,23 @@ row! {
         start_at: Number,
         end_at: Number,
         price: Number,
+    }
+    moving { }
+}
+
+row! {
+    /// Never changes.
+    AmendmentRow in amendments
+    key { contract: Id, no: Number, }
+    fixed {
+        kind: Text,
+        effective_at: Number,
+        size_before: Text,
+        size_after: Text,
+        fee: Number,
+        held_before: Number,
+        held_after: Number,
+        made_at: Number,
     }
     moving { }
 }
@@ -75,6 +105,7 @@ impl From<&Contract> for ContractRow {
             sku,
             region,
             gpus,
+            sizes,
             window,
             earliest,
             latest,
@@ -82,16 +113,24 @@ impl From<&Contract> for ContractRow {
             value,
             average,
             allocations: _,
+            losses,
             terms,
             commitments,
             state,
             accrued,
             accrued_to,
+            delivered,
+            lost,
+            unbilled,
+            billed_to,
+            ended_at,
+            settled,
+            amendments,
             workload,
             created_at,
             changed_at,
         } = thing;
-        let Terms { platform_fee, cancellation_fee, net_days, programs } = terms;
+        let Terms { platform_fee, cancellation_fee, net_days, sla, programs } = terms;
         let programs: Vec<_> =
             programs.iter().map(|frozen| (frozen.program, frozen.version)).collect();
         Self {
@@ -105,7 +144,7 @@ impl From<&Contract> for ContractRow {
             platform_fee: i64::from(*platform_fee),
             cancellation_fee: i64::from(*cancellation_fee),
             net_days: i64::from(*net_days),
-            programs: json(&programs),
+            sla: json(sla),
             workload: workload.map(|workload| workload.as_str().to_owned()),
             created_at: created_at.count(),
             pool: uid(pool.uuid()),
@@ -117,10 +156,20 @@ impl From<&Contract> for ContractRow {
             worth: json(worth),
             value: value.micros(),
             average: average.micros(),
+            programs: json(&programs),
             commitments: json(commitments),
             state: state.as_str().to_owned(),
             accrued: accrued.micros(),
             accrued_to: accrued_to.count(),
+            sizes: json(sizes),
+            losses: json(losses),
+            delivered: *delivered,
+            lost: *lost,
+            unbilled: Some(json(unbilled)),
+            billed_to: billed_to.count(),
+            ended_at: ended_at.map(Minute::count),
+            settled: *settled,
+            amendments: i64::from(*amendments),
             changed_at: changed_at.count(),
         }
     }
@@ -143,9 +192,11 @@ impl ContractRow {
             platform_fee: count("contracts.platform_fee", self.platform_fee)?,
             cancellation_fee: count("contracts.cancellation_fee", self.cancellation_fee)?,
             net_days: count("contracts.net_days", self.net_days)?,
+            sla: parse("contracts.sla", &self.sla)?,
             programs,
         };
-        Ok(Contract {
+        let unbilled = maybe(self.unbilled, |text| parse("contracts.unbilled", &text))?;
+        let mut contract = Contract {
             id: ContractId::new(self.id.0),
             order: OrderId::new(self.order_id.0),
             customer: OrgId::new(self.customer.0),
@@ -155,6 +206,7 @@ impl ContractRow {
             sku: code("contracts.sku", &self.sku)?,
             region: code("contracts.region", &self.region)?,
             gpus: count("contracts.gpus", self.gpus)?,
+            sizes: parse("contracts.sizes", &self.sizes)?,
             window: window("contracts.start_at", self.start_at, self.end_at)?,
             earliest: Minute::new(self.earliest),
             latest: Minute::new(self.latest),
@@ -162,17 +214,28 @@ impl ContractRow {
             value: Money::from_micros(self.value),
             average: price("contracts.average", self.average)?,
             allocations,
+            losses: parse("contracts.losses", &self.losses)?,
             terms,
             commitments: parse("contracts.commitments", &self.commitments)?,
             state: word("contracts.state", &self.state, ContractState::read)?,
             accrued: Money::from_micros(self.accrued),
             accrued_to: Minute::new(self.accrued_to),
+            delivered: self.delivered,
+            lost: self.lost,
+            unbilled: Bill::default(),
+            billed_to: Minute::new(self.billed_to),
+            ended_at: self.ended_at.map(Minute::new),
+            settled: self.settled,
+            amendments: count("contracts.amendments", self.amendments)?,
             workload: maybe(self.workload, |text| {
                 word("contracts.workload", &text, Workload::read)
             })?,
             created_at: Micros::new(self.created_at),
             changed_at: Micros::new(self.changed_at),
-        })
+        };
+        // A row from before there were invoices: all that was accrued waits for its first one.
+        contract.unbilled = unbilled.unwrap_or_else(|| contract.tally(contract.accrued_to));
+        Ok(contract)
     }
 }
 
@@ -204,6 +267,53 @@ impl TryFrom<AllocationRow> for Draw {
             gpus: count("allocations.gpus", row.gpus)?,
             window: window("allocations.start_at", row.start_at, row.end_at)?,
             price: price("allocations.price", row.price)?,
+        })
+    }
+}
+
+impl From<&Amendment> for AmendmentRow {
+    fn from(thing: &Amendment) -> Self {
+        let Amendment {
+            contract,
+            no,
+            kind,
+            effective_at,
+            before,
+            after,
+            fee,
+            held_before,
+            held_after,
+            made_at,
+        } = thing;
+        Self {
+            contract: uid(contract.uuid()),
+            no: i64::from(*no),
+            kind: kind.as_str().to_owned(),
+            effective_at: effective_at.count(),
+            size_before: json(before),
+            size_after: json(after),
+            fee: fee.micros(),
+            held_before: held_before.micros(),
+            held_after: held_after.micros(),
+            made_at: made_at.count(),
+        }
+    }
+}
+
+impl TryFrom<AmendmentRow> for Amendment {
+    type Error = Fault;
+    fn try_from(row: AmendmentRow) -> Result<Self, Fault> {
+        Ok(Self {
+            contract: ContractId::new(row.contract.0),
+            no: count("amendments.no", row.no)?,
+            kind: word("amendments.kind", &row.kind, AmendmentKind::read)?,
+            effective_at: Minute::new(row.effective_at),
+            before: parse("amendments.size_before", &row.size_before)?,
+            after: parse("amendments.size_after", &row.size_after)?,
+            fee: Money::from_micros(row.fee),
+            held_before: Money::from_micros(row.held_before),
+            held_after: Money::from_micros(row.held_after),
+            made_at: Micros::new(row.made_at),
         })
     }
 }

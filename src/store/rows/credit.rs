@@ -1,7 +1,10 @@
-//! Credit applications and lines as rows. A line's balances are accounts of the ledger.
+//! Credit applications, lines and the debts of those in default as rows. A line's balances are
+//! accounts of the ledger.
 
 use super::{count, json, maybe, parse, uid, word};
-use crate::engine::credit::{Application, ApplicationState, Line, LineState};
+use crate::engine::credit::{
+    Application, ApplicationState, Collection, DefaultReason, Line, LineState,
+};
 use crate::model::id::{ApplicationId, LineId, OrgId, UserId};
 use crate::model::{Micros, Minute, Money, Workload};
 use crate::store::Fault;
@@ -38,7 +41,23 @@ row! {
         proposal: MaybeText,
         net_days: Number,
         expires_at: Number,
+        past_due_since: MaybeNumber,
         note: Text,
+        changed_at: Number,
+        version: Number,
+    }
+}
+
+row! {
+    /// The debt of one line, by the line.
+    CollectionRow in collections
+    key { line: Id, }
+    fixed { org: Id, reason: Text, decided_by: Text, defaulted: Number, defaulted_at: Number, }
+    moving {
+        claims: Text,
+        written_off: Number,
+        borne: Text,
+        recovered: Number,
         changed_at: Number,
         version: Number,
     }
@@ -123,6 +142,7 @@ impl From<&Line> for LineRow {
             proposal,
             net_days,
             expires_at,
+            past_due_since,
             note,
             created_at,
             changed_at,
@@ -138,6 +158,7 @@ impl From<&Line> for LineRow {
             proposal: proposal.as_ref().map(json),
             net_days: i64::from(*net_days),
             expires_at: expires_at.count(),
+            past_due_since: past_due_since.map(Minute::count),
             note: note.clone(),
             changed_at: changed_at.count(),
             version: i64::from(*version),
@@ -158,10 +179,64 @@ impl TryFrom<LineRow> for Line {
             proposal: maybe(proposal, |text| parse("credit_lines.proposal", text))?,
             net_days: count("credit_lines.net_days", row.net_days)?,
             expires_at: Minute::new(row.expires_at),
+            past_due_since: row.past_due_since.map(Minute::new),
             note: row.note,
             created_at: Micros::new(row.created_at),
             changed_at: Micros::new(row.changed_at),
             version: count("credit_lines.version", row.version)?,
+        })
+    }
+}
+
+impl From<&Collection> for CollectionRow {
+    fn from(thing: &Collection) -> Self {
+        let Collection {
+            line,
+            org,
+            reason,
+            decided_by,
+            defaulted,
+            claims,
+            written_off,
+            borne,
+            recovered,
+            defaulted_at,
+            changed_at,
+            version,
+        } = thing;
+        Self {
+            line: uid(line.uuid()),
+            org: uid(org.uuid()),
+            reason: reason.as_str().to_owned(),
+            decided_by: json(decided_by),
+            defaulted: defaulted.micros(),
+            defaulted_at: defaulted_at.count(),
+            claims: json(claims),
+            written_off: written_off.micros(),
+            borne: json(borne),
+            recovered: recovered.micros(),
+            changed_at: changed_at.count(),
+            version: i64::from(*version),
+        }
+    }
+}
+
+impl TryFrom<CollectionRow> for Collection {
+    type Error = Fault;
+    fn try_from(row: CollectionRow) -> Result<Self, Fault> {
+        Ok(Self {
+            line: LineId::new(row.line.0),
+            org: OrgId::new(row.org.0),
+            reason: word("collections.reason", &row.reason, DefaultReason::read)?,
+            decided_by: parse("collections.decided_by", &row.decided_by)?,
+            defaulted: Money::from_micros(row.defaulted),
+            claims: parse("collections.claims", &row.claims)?,
+            written_off: Money::from_micros(row.written_off),
+            borne: parse("collections.borne", &row.borne)?,
+            recovered: Money::from_micros(row.recovered),
+            defaulted_at: Micros::new(row.defaulted_at),
+            changed_at: Micros::new(row.changed_at),
+            version: count("collections.version", row.version)?,
         })
     }
 }

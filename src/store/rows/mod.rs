@@ -2,6 +2,7 @@
 //! here. What SQL reads, filters or checks has a column of its own; the rest of a thing is JSON
 //! text. Knows entities and columns; knows no query and no rule.
 
+pub mod billing;
 pub mod capacity;
 pub mod contract;
 pub mod credit;

@@ -179,12 +179,12 @@ impl Bank {
         let sums = self.engine.ledger.trial_balance(Book::Exp);
         assert_eq!(sums.debits, sums.credits);
         let (lines, applications, _, deadlines) = self.whole();
-        let mut derived: Vec<_> = lines.iter().filter_map(Line::deadline).collect();
+        let mut derived: Vec<_> = lines.iter().flat_map(Line::deadlines).collect();
         derived.sort();
         assert_eq!(deadlines, derived);
         assert!(applications.iter().all(|ask| ask.state == ApplicationState::Submitted));
         assert_eq!(self.engine.credit.waiting.len(), applications.len());
-        let rebuilt = Credit::from_parts(applications, lines);
+        let rebuilt = Credit::from_parts(applications, lines, Vec::new());
         assert_eq!(format!("{rebuilt:?}"), format!("{:?}", self.engine.credit));
     }
 
@@ -267,7 +267,8 @@ impl Bank {
             }
             ("expire", Some(line)) => {
                 // As the tick does: the deadline is taken, then met.
-                let (due_at, due) = self.engine.credit.lines[&line].deadline().expect("it runs");
+                let (due_at, due) =
+                    self.engine.credit.lines[&line].deadlines().next().expect("it runs");
                 self.engine.deadlines.clear(due_at, due);
                 self.engine.run_off(&at, line, &mut out);
             }

@@ -35,7 +35,7 @@ fn cut_to_fit(bank: &Bank, step: &str) -> Option<String> {
     };
     let line = bank.engine.credit.line_of(org(customer))?;
     let held = bank.engine.balances(line).held;
-    let runs = bank.engine.credit.lines[&line].deadline().is_some();
+    let runs = bank.engine.credit.lines[&line].deadlines().next().is_some();
     let goes_on = verb != "expire" || (runs && amount.len() == 1);
     goes_on.then(|| format!("{customer} {verb} {}", money(amount).min(held)))
 }

@@ -269,7 +269,7 @@ fn nobody_decides_for_their_own_organization() {
     let lines = bank.engine.credit.lines().map(own).collect();
     let own = |ask: &Application| Application { org: org("otto"), ..ask.clone() };
     let asks = bank.engine.credit.applications().map(own).collect();
-    bank.engine.credit = Credit::from_parts(asks, lines);
+    bank.engine.credit = Credit::from_parts(asks, lines, Vec::new());
     for doing in ["approve ann 5", "decline ann other", "freeze ann", "unfreeze ann", "limit ann 5"]
     {
         assert_eq!(bank.does(&format!("ora {doing}")).trim(), "own_request", "{doing}");
@@ -299,12 +299,19 @@ fn no_edge_is_taken_that_is_not_in_the_table() {
         (Active, Frozen),
         (Active, PastDue),
         (Active, RunOff),
+        (Active, Defaulted),
         (Frozen, Active),
+        (Frozen, PastDue),
         (Frozen, RunOff),
+        (Frozen, Defaulted),
+        (PastDue, Active),
         (PastDue, Delinquent),
         (PastDue, RunOff),
+        (PastDue, Defaulted),
+        (Delinquent, Active),
         (Delinquent, Defaulted),
         (RunOff, Closed),
+        (RunOff, Defaulted),
     ];
     for &from in LineState::ALL {
         for &to in LineState::ALL {

@@ -1,0 +1,134 @@
+//! Less of a contract: cancelled, shrunk, terminated. What it gives up goes back to the listings it
+//! came from; the dearest goes first.
+
+use super::super::Engine;
+use super::super::charge::Bill;
+use super::super::command::Stamp;
+use super::super::contract::{Contract, ContractState};
+use super::super::effect::Effects;
+use super::super::event::EventKind;
+use super::super::matching::{Draw, Stack};
+use super::super::refusal::Refusal;
+use super::{AmendmentKind, Plan};
+use crate::engine::bound;
+use crate::engine::capacity::on_lot;
+use crate::model::id::ContractId;
+use crate::model::{Gpus, Minute, Window};
+
+impl Engine {
+    /// All that is left from the next slot on, for a fee.
+    pub(super) fn plan_cancel(&self, at: &Stamp, before: Contract) -> Result<Plan, Refusal> {
+        let effective_at = self.effective(at, &before, None)?;
+        let (mut after, removed) = before.over_from(effective_at, at.now());
+        after.become_state(ContractState::Cancelled, at);
+        Ok(less_of(AmendmentKind::Cancel, effective_at, before, after, removed))
+    }
+
+    /// Fewer GPUs to the end, for a fee.
+    pub(super) fn plan_shrink(
+        &self,
+        at: &Stamp,
+        before: Contract,
+        gpus: Gpus,
+        from: Option<Minute>,
+    ) -> Result<Plan, Refusal> {
+        let effective_at = self.effective(at, &before, from)?;
+        let rest = Window::new(effective_at, before.window.end()).expect("it lies before the end");
+        let lot = self.catalogue.sku(&before.sku).expect("a contract's SKU exists").gpus_per_node;
+        let promised = before.promised();
+        bound::within("gpus", gpus, lot, promised.min_over(rest) - 1)?;
+        on_lot("gpus", gpus, lot)?;
+        let mut surplus = promised.since(effective_at);
+        surplus.add(rest, -i64::from(gpus));
+        let mut stack = Stack::of(&before.allocations);
+        let removed = stack.dearest(surplus);
+        stack.remove(&removed);
+        let mut after = before.clone();
+        after.resize(effective_at, gpus);
+        after.reallocate(stack.draws());
+        Ok(less_of(AmendmentKind::Shrink, effective_at, before, after, removed))
+    }
+
+    /// A contract ends now, whatever it has left: its customer defaulted. No fee. One that was over
+    /// and still delivering to the end of its slot ends now too. The caller retries resting orders,
+    /// once it is done.
+    pub(in crate::engine) fn terminate_contract(
+        &mut self,
+        at: &Stamp,
+        id: ContractId,
+        out: &mut Effects,
+    ) {
+        self.accrue(at, id, at.now(), out);
+        let before = self.contract(id).clone();
+        let state = before.state;
+        let effective_at = at.now().max(before.window.start());
+        let (mut after, removed) = before.over_from(effective_at, at.now());
+        if before.is_live() {
+            after.become_state(ContractState::Terminated, at);
+        } else if removed.is_empty() {
+            return;
+        }
+        after.changed_at = at.at;
+        let told = after.clone();
+        let plan = Plan {
+            kind: AmendmentKind::Cancel,
+            effective_at,
+            before,
+            after,
+            removed,
+            added: Vec::new(),
+            commitments: Vec::new(),
+            fee: Bill::default(),
+        };
+        self.make(at, plan, out);
+        if told.state != state {
+            let previous = Some(state.as_str());
+            self.tell_parties(at, EventKind::ContractTerminated, &told, previous, out);
+        }
+    }
+}
+
+impl Contract {
+    /// The contract when it is over from an instant on, and what it gives back.
+    fn over_from(&self, from: Minute, now: Minute) -> (Contract, Vec<Draw>) {
+        let mut stack = Stack::of(&self.allocations);
+        let removed = stack.dearest(self.promised().since(from));
+        stack.remove(&removed);
+        let mut after = self.clone();
+        match Window::new(self.window.start(), from.min(self.window.end())) {
+            Some(window) => {
+                after.gpus = self.gpus_at(window.end().plus(-1));
+                after.sizes.retain(|size| size.until < window.end());
+                after.window = window;
+                after.ended_at = Some(window.end());
+            }
+            // It had not begun: its window stays for the record. Any instant after now makes it
+            // billed with this month.
+            None => after.ended_at = Some(now.plus(1)),
+        }
+        after.reallocate(stack.draws());
+        (after, removed)
+    }
+}
+
+/// The plan of a change that takes something away, with its fee.
+fn less_of(
+    kind: AmendmentKind,
+    effective_at: Minute,
+    before: Contract,
+    after: Contract,
+    removed: Vec<Draw>,
+) -> Plan {
+    let fee = fee(&before, &after);
+    let (added, commitments) = (Vec::new(), Vec::new());
+    Plan { kind, effective_at, before, after, removed, added, commitments, fee }
+}
+
+/// A part of what is removed, split among the parties as what is removed would have been.
+fn fee(before: &Contract, after: &Contract) -> Bill {
+    let mut removed = before.tally(before.window.end());
+    removed.take(&after.tally(after.window.end()));
+    let fee = removed.charge.portion(before.terms.cancellation_fee);
+    let fees = fee.expect("a part is no more than the whole").min(removed.charge);
+    Bill { fees, ..removed.parts_of(fees) }
+}

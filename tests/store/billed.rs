@@ -1,0 +1,159 @@
+//! The part of the samples that is about delivery and money.
+
+use headroom::engine::amendment::{Amendment, AmendmentKind, Size};
+use headroom::engine::billing::{
+    Invoice, InvoiceLine, InvoiceState, Party, Payable, Payment, Payout, PayoutState, Period,
+    PeriodState, Reserve, Split,
+};
+use headroom::engine::charge::{Bill, ProgramPart, SlaStep};
+use headroom::engine::contract::SizeUntil;
+use headroom::engine::credit::{Bearer, Borne, Claim, Collection, DefaultReason};
+use headroom::model::id::*;
+use headroom::model::*;
+
+use crate::sample::{Dice, Sample, grown};
+
+pub fn sla(dice: &mut Dice) -> Vec<SlaStep> {
+    dice.some(3, |dice| SlaStep { below: dice.count(), credit: dice.count() })
+}
+
+pub fn sizes(dice: &mut Dice) -> Vec<SizeUntil> {
+    dice.some(2, |dice| SizeUntil { gpus: dice.many(), until: dice.minute() })
+}
+
+pub fn bill(dice: &mut Dice) -> Bill {
+    Bill {
+        charge: dice.amount(),
+        fees: dice.amount(),
+        credits: dice.amount(),
+        delivered: dice.pick(&[0, 1, i64::MAX]),
+        lost: dice.pick(&[0, 1, i64::MAX]),
+        provider: dice.amount(),
+        platform: dice.amount(),
+        programs: dice.some(2, |dice| ProgramPart {
+            program: ProgramId::new(dice.uuid()),
+            vendor: OrgId::new(dice.uuid()),
+            charged: dice.amount(),
+            share: dice.amount(),
+        }),
+    }
+}
+
+impl Sample {
+    /// Invoices, payments, payouts, a month, a debt and a change of one place.
+    pub fn billing(&mut self, place: usize, still: &mut Dice, dice: &mut Dice) {
+        let org = OrgId::new(grown(1, place));
+        let user = UserId::new(grown(2, place));
+        let line = LineId::new(grown(10, place));
+        let contract = ContractId::new(grown(14, place));
+        let invoice = InvoiceId::new(grown(16, place));
+        let month = Month::new(24_324 + i32::try_from(place).unwrap()).unwrap();
+        let claimed = dice.pick(&[0, 60, i64::MAX]);
+        self.invoices.push(Invoice {
+            id: invoice,
+            org,
+            line,
+            month,
+            state: dice.pick(InvoiceState::ALL),
+            lines: still.some(4, |dice| InvoiceLine {
+                contract,
+                provider: org,
+                sku: "gb300-nvl72".parse().unwrap(),
+                window: dice.window(),
+                bill: bill(dice),
+            }),
+            total: dice.amount(),
+            paid: dice.amount(),
+            credited: dice.amount(),
+            claimed: Money::from_micros(claimed),
+            recovered: Money::from_micros(claimed / dice.pick(&[1, 2])),
+            written_off: dice.amount(),
+            net_days: still.count(),
+            drafted_at: still.micros(),
+            opened_at: dice.maybe(Dice::micros),
+            due_at: dice.maybe(Dice::minute),
+            changed_at: dice.micros(),
+            version: dice.count(),
+        });
+        self.payments.push(Payment {
+            id: PaymentId::new(grown(17, place)),
+            org,
+            amount: Money::from_micros(still.pick(&[1, i64::MAX])),
+            reference: still.text(),
+            splits: still.some(3, |dice| Split { invoice, amount: dice.amount() }),
+            reserves: still.some(3, |dice| Reserve { provider: org, amount: dice.amount() }),
+            frees_at: still.minute(),
+            freed: dice.pick(&[true, false]),
+            recorded_at: still.micros(),
+        });
+        self.payouts.push(Payout {
+            id: PayoutId::new(grown(18, place)),
+            org,
+            payable: still.pick(Payable::ALL),
+            amount: Money::from_micros(still.pick(&[1, i64::MAX])),
+            state: dice.pick(PayoutState::ALL),
+            reference: still.text(),
+            created_at: still.micros(),
+            changed_at: dice.micros(),
+        });
+        self.periods.push(Period {
+            month,
+            state: dice.pick(&[PeriodState::Closed, PeriodState::Locked]),
+            closed_by: user,
+            closed_at: still.micros(),
+            locked_by: dice.maybe(|_| user),
+            locked_at: dice.maybe(Dice::micros),
+        });
+        self.collections.push(Collection {
+            line,
+            org,
+            reason: still.pick(DefaultReason::ALL),
+            decided_by: [user, UserId::new(still.uuid())],
+            defaulted: still.amount(),
+            claims: dice.some(2, |dice| Claim {
+                program: ProgramId::new(dice.uuid()),
+                guarantor: org,
+                amount: dice.amount(),
+                paid: dice.amount(),
+                invoices: dice.some(2, |dice| (invoice, dice.amount())),
+            }),
+            written_off: dice.amount(),
+            borne: dice.some(3, |dice| Borne {
+                party: bearer(dice, org),
+                amount: dice.amount(),
+                recovered: dice.amount(),
+            }),
+            recovered: dice.amount(),
+            defaulted_at: still.micros(),
+            changed_at: dice.micros(),
+            version: dice.count(),
+        });
+        self.amendments.push(amendment(contract, still));
+    }
+}
+
+fn amendment(contract: ContractId, still: &mut Dice) -> Amendment {
+    let mut size = || Size { gpus: still.many(), window: still.window(), value: still.amount() };
+    let (before, after) = (size(), size());
+    Amendment {
+        contract,
+        no: 1,
+        kind: still.pick(AmendmentKind::ALL),
+        effective_at: still.minute(),
+        before,
+        after,
+        fee: still.amount(),
+        held_before: still.amount(),
+        held_after: still.amount(),
+        made_at: still.micros(),
+    }
+}
+
+fn bearer(dice: &mut Dice, org: OrgId) -> Bearer {
+    match dice.below(4) {
+        0 => Bearer::Guarantor(org),
+        1 => Bearer::Party(Party::Provider(org)),
+        2 => Bearer::Party(Party::Vendor { program: ProgramId::new(dice.uuid()), vendor: org }),
+        _ => Bearer::Party(Party::Platform),
+    }
+}
