@@ -7,6 +7,7 @@
 mod calendar;
 mod customers;
 mod market;
+mod office;
 mod people;
 mod progress;
 mod reference;
@@ -135,8 +136,10 @@ fn make(config: &Config, options: Options) -> Result<(String, Vec<Account>), Fau
     let mut progress = Progress::new(chosen.len());
     let watch = Stopwatch::start();
     let cast = replay::Cast { market: &market, customers: &customers, calendar };
-    let tally =
-        replay::replay(&mut teller, cast, &chosen, options.seed, |done| progress.reach(done))?;
+    let weekly = |teller: &mut Teller| office::keep(teller, &reader, &market);
+    let tally = replay::replay(&mut teller, cast, &chosen, options.seed, weekly, |done| {
+        progress.reach(done);
+    })?;
     let seconds = watch.seconds();
     progress.end();
     teller.leave();

@@ -41,6 +41,9 @@ const QUOTES_AT_LAST: usize = 5;
 /// Providers look at their prices once in so many days.
 const REPRICE_DAYS: i64 = 7;
 
+/// The operator's office works once in so many days.
+const OFFICE_DAYS: i64 = 7;
+
 /// The price band of the reference data.
 const PRICE_LEAST: &str = "2.00";
 const PRICE_MOST: &str = "5.50";
@@ -98,7 +101,8 @@ pub struct Cast<'a> {
     pub calendar: Calendar,
 }
 
-/// Replays these jobs, day by day until now. Tells `done` how many are through.
+/// Replays these jobs, day by day until now. `weekly` is what the operator's office does at the end
+/// of each week; `done` is told how many are through.
 ///
 /// # Errors
 /// When the machinery fails.
@@ -107,6 +111,7 @@ pub fn replay(
     Cast { market, customers, calendar }: Cast<'_>,
     jobs: &[(u64, Job)],
     seed: u64,
+    mut weekly: impl FnMut(&mut Teller) -> Result<(), Fault>,
     mut done: impl FnMut(usize),
 ) -> Result<Tally, Fault> {
     let mapping = Mapping {
@@ -140,6 +145,9 @@ pub fn replay(
         replay.day(day, today)?;
         through += today.len();
         done(through);
+        if day % OFFICE_DAYS == OFFICE_DAYS - 1 {
+            weekly(replay.teller)?;
+        }
         if day == last_day * 2 / 3 {
             customers::freeze(replay.teller, customers, market)?;
         }

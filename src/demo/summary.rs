@@ -70,7 +70,7 @@ impl Harvest {
 }
 
 /// All pages of a list.
-fn all<T, Id>(
+pub fn all<T, Id>(
     read: impl Fn(&Page<Id>) -> Result<Slice<T>, Fault>,
     id: impl Fn(&T) -> Id,
 ) -> Result<Vec<T>, Fault> {
@@ -260,7 +260,7 @@ fn meaning(reason: &str) -> String {
         "time_passed" => "rested until its last start or date",
         "no_credit_line" => "no credit line",
         "credit_short" => "too little headroom on the line",
-        "credit_line_state" => "the line is frozen",
+        "credit_line_state" => "the line takes no new holds",
         "quote_gone" => "its quote had lapsed",
         _ => "refused",
     };
