@@ -120,7 +120,8 @@ fn complete(path: &str, operation: &mut Operation) {
         statuses.push((403, "Not yours to do"));
     }
     let has_body = operation.request_body.is_some();
-    let names_a_thing = has(&ParameterIn::Path) || named("organization") || has_body;
+    let names_a_party = named("organization") || named("organization_id");
+    let names_a_thing = has(&ParameterIn::Path) || names_a_party || has_body;
     if names_a_thing || path.starts_with("/v1/test/") {
         statuses.push((404, "There is no such thing, or not for this caller"));
     }
