@@ -75,6 +75,12 @@ impl Bill {
         less(sum(self.charge, self.fees), self.credits)
     }
 
+    /// What of it is charged under a program.
+    pub fn charged(&self, program: ProgramId) -> Money {
+        let part = self.programs.iter().find(|part| part.program == program);
+        part.map_or(Money::ZERO, |part| part.charged)
+    }
+
     /// Nothing happened: no money, no time.
     pub fn is_empty(&self) -> bool {
         let Self { charge, fees, credits, delivered, lost, .. } = *self;

@@ -80,9 +80,7 @@ impl Engine {
         self.move_credit(at, &contract, now.charge, held, to, out);
         self.move_delivered(at, &contract, &now, to, out);
         for part in &whole_before.programs {
-            let left = whole.programs.iter().find(|it| it.program == part.program);
-            let left = left.map_or(Money::ZERO, |left| left.charged);
-            let gone = less(part.charged, left).max(Money::ZERO);
+            let gone = less(part.charged, whole.charged(part.program)).max(Money::ZERO);
             self.unexpose(at, contract.line, part.program, gone, Some(id), out);
         }
         out.contracts.changed(id, contract);

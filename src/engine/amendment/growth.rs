@@ -11,7 +11,7 @@ use super::super::order::{Ask, Start, buyer};
 use super::super::party::Organization;
 use super::super::program::FrozenProgram;
 use super::super::refusal::Refusal;
-use super::{AmendmentKind, Plan, charged};
+use super::{AmendmentKind, Plan};
 use crate::engine::bound;
 use crate::engine::capacity::on_lot;
 use crate::model::{Gpus, Minute, Money, Price, Window, limits};
@@ -136,9 +136,8 @@ impl Engine {
     /// What guarantors will stand behind in addition, by program.
     fn commitments_added(&self, before: &Contract, after: &Contract) -> Vec<Commitment> {
         let [had, has] = [before, after].map(|it| it.tally(it.window.end()));
-        let grown = |frozen: &FrozenProgram| {
-            less(charged(&has, frozen.program), charged(&had, frozen.program))
-        };
+        let grown =
+            |frozen: &FrozenProgram| less(has.charged(frozen.program), had.charged(frozen.program));
         let supported = after.terms.programs.iter().map(|it| (it.as_ref(), grown(it)));
         let supported: Vec<_> = supported.filter(|(_, grown)| !grown.is_zero()).collect();
         self.commitments(before.line, &supported)

@@ -19,7 +19,7 @@ use super::event::EventKind;
 use super::ledger::{Account, EntryKind};
 use super::matching::Draw;
 use super::refusal::Refusal;
-use crate::model::id::{ContractId, ProgramId};
+use crate::model::id::ContractId;
 use crate::model::{Gpus, Micros, Minute, Money, Price, Window, Worth, limits};
 use crate::words;
 
@@ -190,7 +190,7 @@ impl Engine {
         let whole = after.tally(after.window.end());
         for part in before.tally(before.window.end()).programs {
             // What the guarantee covers of the fee stays covered.
-            let left = sum(charged(&whole, part.program), charged(&fee, part.program));
+            let left = sum(whole.charged(part.program), fee.charged(part.program));
             let gone = less(part.charged, left).max(Money::ZERO);
             self.unexpose(at, line, part.program, gone, Some(id), out);
         }
@@ -286,10 +286,4 @@ impl Contract {
         self.average = average.unwrap_or(self.average);
         self.value = self.tally(self.window.end()).charge;
     }
-}
-
-/// What a bill charges under a program.
-fn charged(bill: &Bill, program: ProgramId) -> Money {
-    let part = bill.programs.iter().find(|part| part.program == program);
-    part.map_or(Money::ZERO, |part| part.charged)
 }
