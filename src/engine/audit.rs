@@ -219,7 +219,7 @@ impl Engine {
                 _ => Account::GlInvoiced,
             };
             add(receivable, invoice.org, exact(invoice.outstanding()));
-            for part in invoice.parts_left() {
+            for part in self.billing.parts_left(invoice) {
                 match part.party {
                     Party::Provider(org) => {
                         add(Account::GlProviderAccrued, org, exact(part.amount));

@@ -5,7 +5,6 @@
 //! the contract decide, so nothing accrues twice and any way of cutting time adds up to the same.
 
 use super::Engine;
-use super::billing::InvoiceLine;
 use super::bound;
 use super::charge::{Bill, less, sum};
 use super::command::{Answer, Stamp};
@@ -295,10 +294,8 @@ impl Engine {
             self.deadlines.set(contract.bills_at().micros(), Due::ContractBills(id));
         }
         if !bill.is_empty() {
-            let Contract { provider, window: whole, .. } = contract;
-            let (sku, window) = (contract.sku.clone(), window.unwrap_or(whole));
-            let line = InvoiceLine { contract: id, provider, sku, window, bill };
-            self.invoice(at, &contract, until, line, out);
+            let window = window.unwrap_or(contract.window);
+            self.invoice(at, &contract, until, (window, bill), out);
         }
         out.contracts.changed(id, contract);
     }

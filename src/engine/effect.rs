@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::amendment::Amendment;
-use super::billing::{Invoice, Payment, Payout, Period};
+use super::billing::{Invoice, InvoiceLine, Payment, Payout, Period};
 use super::capacity::{Factory, Pool};
 use super::catalogue::{Region, Sku};
 use super::contract::Contract;
@@ -155,6 +155,7 @@ pub struct Effects {
     pub event_heads: Facts<OrgId, u64>,
     /// Only grow.
     pub amendments: Vec<Amendment>,
+    pub invoice_lines: Vec<InvoiceLine>,
     pub entries: Vec<ledger::Entry>,
     pub events: Vec<Event>,
     pub kept: Vec<Kept>,
@@ -195,6 +196,7 @@ impl Effects {
             accounts,
             event_heads,
             amendments,
+            invoice_lines,
             entries,
             events,
             kept,
@@ -225,6 +227,7 @@ impl Effects {
             + accounts.notes
             + event_heads.notes
             + amendments.len()
+            + invoice_lines.len()
             + entries.len()
             + events.len()
             + kept.len()

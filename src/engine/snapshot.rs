@@ -4,7 +4,7 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::billing::{Billing, Invoice, Payment, Payout, Period};
+use super::billing::{Billing, Invoice, Payment, Payout, Period, Sums};
 use super::capacity::{Factory, Pool};
 use super::catalogue::{Catalogue, Region, Sku};
 use super::contract::Contract;
@@ -53,7 +53,7 @@ pub struct Snapshot {
     /// Scheduled and active, and those not yet invoiced to their end.
     pub contracts: Vec<Contract>,
     /// Draft, open and overdue, and those of lines in collection.
-    pub invoices: Vec<Invoice>,
+    pub invoices: Vec<(Invoice, Sums)>,
     /// Whose reserves are still held.
     pub payments: Vec<Payment>,
     /// Under way.
@@ -89,7 +89,7 @@ impl Engine {
             quotes: self.quotes.open.values().cloned().collect(),
             orders: self.book.orders().cloned().collect(),
             contracts: self.contracts.iter().cloned().collect(),
-            invoices: self.billing.invoices.values().cloned().collect(),
+            invoices: self.billing.with_sums().collect(),
             payments: self.billing.payments.values().cloned().collect(),
             payouts: self.billing.payouts.values().cloned().collect(),
             periods: self.billing.periods.values().cloned().collect(),

@@ -150,13 +150,19 @@ pub async fn usage(who: Caller<grant::View>, id: Path<ContractId>, door: Data<Do
     let contract = contracts::find(&who, id.0, &door).await?;
     let filter = InvoiceFilter { org: Some(contract.customer), state: None, month: None };
     let first = Month::of(contract.window.start().min(begun(&contract)));
-    let invoices = door.read(move |reader| all_of(reader, &filter, |one| one.month >= first));
+    let unbilled = UsageView::unbilled(&contract);
+    let found = door.read(move |reader| {
+        let invoices = all_of(reader, &filter, |one| one.month >= first)?;
+        let ids: Vec<InvoiceId> = invoices.iter().map(|one| one.id).collect();
+        Ok((invoices, reader.lines_for(&contract.id, &ids)?))
+    });
+    let (invoices, lines) = found.await?;
     let mut months: Vec<UsageView> = Vec::new();
-    for invoice in invoices.await?.iter().rev() {
-        let lines = invoice.lines.iter().filter(|line| line.contract == id.0);
-        months.extend(lines.map(|line| UsageView::invoiced(invoice, line)));
+    for invoice in invoices.iter().rev() {
+        let own = lines.iter().filter(|line| line.invoice == invoice.id);
+        months.extend(own.map(|line| UsageView::invoiced(invoice, line)));
     }
-    months.extend(UsageView::unbilled(&contract));
+    months.extend(unbilled);
     Ok(shown(&page::whole(months)))
 }
 

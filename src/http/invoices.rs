@@ -55,7 +55,6 @@ pub struct InvoiceView {
     credit_line_id: LineId,
     month: MonthText,
     state: InvoiceState,
-    lines: Vec<InvoiceLineView>,
     /// The sum of the lines.
     total: Amount,
     /// Received from the customer.
@@ -76,6 +75,15 @@ pub struct InvoiceView {
     changed_at: Instant,
     /// Rises with every change.
     version: u32,
+}
+
+/// An invoice with its lines.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct InvoiceWithLinesView {
+    #[serde(flatten)]
+    invoice: InvoiceView,
+    /// A line a contract.
+    lines: Vec<InvoiceLineView>,
 }
 
 /// Which invoices.
@@ -115,7 +123,6 @@ impl From<&Invoice> for InvoiceView {
             credit_line_id: one.line,
             month: MonthText(one.month),
             state: one.state,
-            lines: one.lines.iter().map(InvoiceLineView::from).collect(),
             total: Amount(one.total),
             paid: Amount(one.paid),
             credited: Amount(one.credited),
@@ -155,7 +162,7 @@ pub fn all_of(
 
 /// List invoices
 ///
-/// A customer's own; all of them for the operator's people.
+/// A customer's own; all of them for the operator's people. Each is read by its id with its lines.
 #[utoipa::path(
     get, path = "/v1/invoices", tag = "Billing",
     params(InvoicesQuery),
@@ -177,13 +184,15 @@ pub async fn list(
 #[utoipa::path(
     get, path = "/v1/invoices/{id}", tag = "Billing",
     params(InvoiceId),
-    responses((status = 200, description = "The invoice", body = InvoiceView)),
+    responses((status = 200, description = "The invoice", body = InvoiceWithLinesView)),
 )]
 pub async fn get(who: Caller<grant::View>, id: Path<InvoiceId>, door: Data<Door>) -> Reply {
     let found = door.read(move |reader| reader.invoice(&id.0)).await?;
     let found = found.filter(|one| who.sees(one.org));
     let found = found.ok_or_else(|| Problem::not_found("invoice"))?;
-    Ok(shown(&InvoiceView::from(&found)))
+    let lines = door.read(move |reader| reader.invoice_lines(&found.id)).await?;
+    let lines = lines.iter().map(InvoiceLineView::from).collect();
+    Ok(shown(&InvoiceWithLinesView { invoice: InvoiceView::from(&found), lines }))
 }
 
 /// An invoice that the engine has forgotten: nothing of it is owed any more. `is_meant` says if

@@ -26,7 +26,7 @@ use super::rows::trading::{OrderRow, QuoteRow, orders, quotes};
 use super::rows::{digest, entities, natural};
 use super::schema::Uid;
 use super::{Fault, chain};
-use crate::engine::billing::{InvoiceState, Payment, Payout};
+use crate::engine::billing::{Invoice, InvoiceState, Payment, Payout};
 use crate::engine::charge::Bill;
 use crate::engine::contract::{Contract, ContractState};
 use crate::engine::credit::{Collection, Line, LineState};
@@ -403,10 +403,12 @@ fn all_invoices(db: &mut Db, used: &mut Used, found: &mut Findings) -> Result<()
         )?;
         let Some(end) = rows.last() else { return Ok(()) };
         last = end.id;
-        for invoice in super::read::with_lines(db, rows)? {
+        let lines = super::read::lines_of(db, &rows)?;
+        let invoices: Vec<Invoice> = entities(rows)?;
+        for (invoice, lines) in invoices.into_iter().zip(lines) {
             let id = invoice.id;
-            invoice.lines.iter().for_each(|line| adds_up(&line.bill, &id, found));
-            let total: i128 = invoice.lines.iter().map(|line| exact(line.bill.amount())).sum();
+            lines.iter().for_each(|line| adds_up(&line.bill, &id, found));
+            let total: i128 = lines.iter().map(|line| exact(line.bill.amount())).sum();
             found.unless(total == exact(invoice.total), || {
                 format!("the lines of {id} do not add up to its total")
             });

@@ -29,7 +29,7 @@ use super::rows::trading::{OrderRow, QuoteRow, orders, quotes};
 use super::rows::{digest, entities, natural};
 use super::schema::Uid;
 use super::{Fault, Loaded};
-use crate::engine::billing::Invoice;
+use crate::engine::billing::{Invoice, InvoiceLine, Sums};
 use crate::engine::contract::Contract;
 use crate::engine::ledger::{AccountKey, Balance};
 use crate::engine::order::Order;
@@ -183,7 +183,7 @@ fn unsettled_contracts(db: &mut Db, versions: &Versions) -> Result<Vec<Contract>
 
 /// Draft, open and overdue ones: those of lines in default stay so until nothing of them is waited
 /// for.
-fn unsettled_invoices(db: &mut Db) -> Result<Vec<Invoice>, Fault> {
+fn unsettled_invoices(db: &mut Db) -> Result<Vec<(Invoice, Sums)>, Fault> {
     in_chunks(Uid(uuid::Uuid::nil()), |after| {
         let rows: Vec<InvoiceRow> = on!(
             db,
@@ -196,8 +196,17 @@ fn unsettled_invoices(db: &mut Db) -> Result<Vec<Invoice>, Fault> {
         )?;
         let Some(last) = rows.last().map(|row| row.id) else { return Ok((Vec::new(), None)) };
         // By the invoices themselves: between the first and the last may lie years of paid ones.
-        Ok((super::read::with_lines(db, rows)?, Some(last)))
+        let lines = super::read::lines_of(db, &rows)?;
+        let invoices: Vec<Invoice> = entities(rows)?;
+        Ok((invoices.into_iter().zip(lines.iter().map(|own| sums_of(own))).collect(), Some(last)))
     })
+}
+
+/// What lines add up to.
+fn sums_of(lines: &[InvoiceLine]) -> Sums {
+    let mut sums = Sums::default();
+    lines.iter().for_each(|line| sums.add(line));
+    sums
 }
 
 /// In the engine's order of keys, which is not that of their words.

@@ -8,9 +8,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 
 use super::link::{Db, on};
-use super::rows::billing::{
-    InvoiceLineRow, InvoiceRow, PaymentRow, PayoutRow, PeriodRow, invoice_lines,
-};
+use super::rows::billing::{InvoiceLineRow, InvoiceRow, PaymentRow, PayoutRow, PeriodRow};
 use super::rows::capacity::{FactoryRow, ListingRow, PoolRow, RegionRow, SkuRow};
 use super::rows::contract::{AllocationRow, AmendmentRow, ContractRow, allocations};
 use super::rows::credit::{ApplicationRow, CollectionRow, LineRow};
@@ -19,15 +17,14 @@ use super::rows::party::{ApiKeyRow, OrganizationRow, SessionRow, UserRow};
 use super::rows::program::{ProgramRow, VersionRow, program_versions};
 use super::rows::record::{AuditRow, CommitRow, EventRow, HeadRow, KeptRow, kept, meta};
 use super::rows::trading::{OrderRow, QuoteRow};
-use super::rows::{corrupt, count, number, uid};
+use super::rows::{count, number, uid};
 use super::schema::Uid;
 use super::step::{Plan, Statement};
 use super::{Batch, Durable, Fault, Loaded, Place, load, postgres, sqlite};
-use crate::engine::billing::Invoice;
 use crate::engine::contract::Contract;
 use crate::engine::effect::{Effects, Facts};
 use crate::model::Micros;
-use crate::model::id::{ContractId, InvoiceId, ProgramId};
+use crate::model::id::{ContractId, ProgramId};
 
 /// Kept answers are dropped every so many commits, at most so many of them at a time.
 const FORGET_EVERY: u64 = 64;
@@ -93,13 +90,10 @@ impl Durable for Writer {
     fn commit(&mut self, batch: &Batch) -> Result<(), Fault> {
         // After a fault the connection may have lost its lock; only `load` makes a new one.
         let mut session = self.session.take().ok_or_else(unloaded)?;
-        let there = There {
-            moved: moved(&mut session.db, &batch.effects)?,
-            lines: lines_there(&mut session.db, &batch.effects)?,
-        };
+        let moved = moved(&mut session.db, &batch.effects)?;
         let versions = new_versions(&batch.effects, &session.versions);
         let names: Vec<(ProgramId, u32)> = versions.keys().copied().collect();
-        plan(batch, versions.into_values().collect(), &there).carry_out(&mut session.db)?;
+        plan(batch, versions.into_values().collect(), &moved).carry_out(&mut session.db)?;
         session.versions.extend(names);
         self.session = Some(session);
         Ok(())
@@ -131,16 +125,9 @@ impl Drop for Writer {
     }
 }
 
-/// What was looked up before the commit: reading a row is far cheaper than writing it again.
-struct There<'e> {
-    /// Contracts whose allocations changed.
-    moved: Vec<&'e Contract>,
-    /// How many lines the invoices that changed have in the database.
-    lines: BTreeMap<InvoiceId, usize>,
-}
-
-/// The whole commit.
-fn plan(batch: &Batch, versions: Vec<VersionRow>, there: &There<'_>) -> Plan {
+/// The whole commit. `moved` are the contracts whose allocations changed: looked up before, because
+/// reading a row is far cheaper than writing it again.
+fn plan(batch: &Batch, versions: Vec<VersionRow>, moved: &[&Contract]) -> Plan {
     let Effects {
         organizations,
         users,
@@ -165,6 +152,7 @@ fn plan(batch: &Batch, versions: Vec<VersionRow>, there: &There<'_>) -> Plan {
         accounts,
         event_heads,
         amendments,
+        invoice_lines,
         entries,
         events,
         kept: names,
@@ -195,9 +183,10 @@ fn plan(batch: &Batch, versions: Vec<VersionRow>, there: &There<'_>) -> Plan {
     plan.facts::<_, _, LineRow>(lines);
     plan.facts::<_, _, QuoteRow>(quotes);
     plan.facts::<_, _, OrderRow>(orders);
-    plan_contracts(&mut plan, contracts, &there.moved);
+    plan_contracts(&mut plan, contracts, moved);
     plan.births(amendments.iter().map(AmendmentRow::from).collect());
-    plan_invoices(&mut plan, invoices, &there.lines);
+    plan.facts::<_, _, InvoiceRow>(invoices);
+    plan.births(invoice_lines.iter().map(InvoiceLineRow::from).collect());
     plan.facts::<_, _, PaymentRow>(payments);
     plan.facts::<_, _, PayoutRow>(payouts);
     plan.facts::<_, _, PeriodRow>(periods);
@@ -222,20 +211,6 @@ fn plan_contracts(plan: &mut Plan, contracts: &Facts<ContractId, Contract>, move
     }
     let placed = contracts.births().chain(moved.iter().copied());
     plan.births(placed.flat_map(AllocationRow::of).collect());
-}
-
-/// Invoices with the lines that they did not have: a draft only gets more of them.
-fn plan_invoices(
-    plan: &mut Plan,
-    invoices: &Facts<InvoiceId, Invoice>,
-    there: &BTreeMap<InvoiceId, usize>,
-) {
-    plan.facts::<_, _, InvoiceRow>(invoices);
-    let lines = invoices.iter().flat_map(|(id, fact)| {
-        let from = there.get(id).copied().unwrap_or(0);
-        InvoiceLineRow::of(&fact.thing, from)
-    });
-    plan.births(lines.collect());
 }
 
 /// What a commit changes of `meta`.
@@ -323,27 +298,4 @@ fn moved<'e>(db: &mut Db, effects: &'e Effects) -> Result<Vec<&'e Contract>, Fau
         !AllocationRow::of(contract).eq(before.iter().cloned())
     };
     Ok(changed.into_iter().filter(is_moved).collect())
-}
-
-/// How many lines the invoices that changed have in the database. Those that are not named have
-/// none.
-fn lines_there(db: &mut Db, effects: &Effects) -> Result<BTreeMap<InvoiceId, usize>, Fault> {
-    let ids: Vec<Uid> = effects.invoices.changes().map(|it| uid(it.id.uuid())).collect();
-    if ids.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let last: Vec<(Uid, Option<i64>)> = on!(
-        db,
-        load,
-        invoice_lines::table
-            .filter(invoice_lines::invoice.eq_any(&ids))
-            .group_by(invoice_lines::invoice)
-            .select((invoice_lines::invoice, diesel::dsl::max(invoice_lines::place)))
-    )?;
-    let counted = last.into_iter().map(|(invoice, last)| {
-        let lines = usize::try_from(last.map_or(0, |last| last + 1));
-        let lines = lines.map_err(|error| corrupt("invoice_lines.place", error))?;
-        Ok((InvoiceId::new(invoice.0), lines))
-    });
-    counted.collect()
 }

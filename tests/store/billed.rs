@@ -22,19 +22,21 @@ pub fn sizes(dice: &mut Dice) -> Vec<SizeUntil> {
 }
 
 pub fn bill(dice: &mut Dice) -> Bill {
+    // Small enough that a few lines add up.
+    let amount = |dice: &mut Dice| Money::from_micros(dice.amount().micros() / 16);
     Bill {
-        charge: dice.amount(),
-        fees: dice.amount(),
-        credits: dice.amount(),
+        charge: amount(dice),
+        fees: amount(dice),
+        credits: amount(dice),
         delivered: dice.pick(&[0, 1, i64::MAX]),
         lost: dice.pick(&[0, 1, i64::MAX]),
-        provider: dice.amount(),
-        platform: dice.amount(),
+        provider: amount(dice),
+        platform: amount(dice),
         programs: dice.some(2, |dice| ProgramPart {
             program: ProgramId::new(dice.uuid()),
             vendor: OrgId::new(dice.uuid()),
-            charged: dice.amount(),
-            share: dice.amount(),
+            charged: amount(dice),
+            share: amount(dice),
         }),
     }
 }
@@ -55,13 +57,6 @@ impl Sample {
             line,
             month,
             state: dice.pick(InvoiceState::ALL),
-            lines: still.some(4, |dice| InvoiceLine {
-                contract,
-                provider: org,
-                sku: "gb300-nvl72".parse().unwrap(),
-                window: dice.window(),
-                bill: bill(dice),
-            }),
             total: dice.amount(),
             paid: dice.amount(),
             credited: dice.amount(),
@@ -75,6 +70,17 @@ impl Sample {
             changed_at: dice.micros(),
             version: dice.count(),
         });
+        let lines = still.some(4, |dice| (dice.window(), bill(dice)));
+        self.invoice_lines.extend((0..).zip(lines).map(|(place, (window, bill))| InvoiceLine {
+            invoice,
+            place,
+            month,
+            contract,
+            provider: org,
+            sku: "gb300-nvl72".parse().unwrap(),
+            window,
+            bill,
+        }));
         self.payments.push(Payment {
             id: PaymentId::new(grown(17, place)),
             org,

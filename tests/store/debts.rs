@@ -1,6 +1,7 @@
 //! A debt is kept at every step: default, claims, what was written off, what came back, the months that
 //! were closed meanwhile. And statements: what of a month is whose.
 
+use crate::keeps::lines_of;
 use crate::market::Market;
 use crate::market::debt::STEPS;
 use crate::sample::{Sample, batch};
@@ -111,15 +112,13 @@ fn a_statement_has_every_line_in_which_somebody_has_a_part(place: &Place) {
         let has_part = |line: &&InvoiceLine, org| {
             line.provider == org || line.bill.programs.iter().any(|part| part.vendor == org)
         };
-        let parts = invoice.lines.iter().flat_map(|line| {
+        let parts = lines_of(&market.invoice_lines, invoice).flat_map(|line| {
             let vendors = line.bill.programs.iter().map(|part| part.vendor);
             vendors.chain([line.provider])
         });
         for org in parts.collect::<BTreeSet<_>>() {
             vendors += usize::from(org != invoice.org);
-            let mut due: Vec<StatementLine> = invoice
-                .lines
-                .iter()
+            let mut due: Vec<StatementLine> = lines_of(&market.invoice_lines, invoice)
                 .filter(|line| has_part(line, org) && invoice.state != InvoiceState::Void)
                 .map(|line| StatementLine::from(line.clone()))
                 .collect();
@@ -133,7 +132,8 @@ fn a_statement_has_every_line_in_which_somebody_has_a_part(place: &Place) {
             assert_eq!(reader.statement(org, invoice.month.next()).unwrap().len(), {
                 let next = market.invoices.iter().find(|it| it.month == invoice.month.next());
                 let next = next.filter(|it| it.state != InvoiceState::Void);
-                next.map_or(0, |it| it.lines.iter().filter(|line| has_part(line, org)).count())
+                let lines = next.map(|it| lines_of(&market.invoice_lines, it));
+                lines.map_or(0, |lines| lines.filter(|line| has_part(line, org)).count())
             });
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::sample::{NOW, Sample, batch};
 use crate::{Place, twin};
-use headroom::engine::billing::{InvoiceState, PayoutState};
+use headroom::engine::billing::{Invoice, InvoiceLine, InvoiceState, PayoutState, Sums};
 use headroom::engine::credit::{ApplicationState, LineState};
 use headroom::engine::listing::ListingState;
 use headroom::engine::order::OrderState;
@@ -89,7 +89,10 @@ fn assert_snapshot(snapshot: &Snapshot, market: &Sample, seq: u64) {
         invoices: only(kept.invoices, |thing| {
             use InvoiceState::{Draft, Open, Overdue};
             matches!(thing.state, Draft | Open | Overdue)
-        }),
+        })
+        .into_iter()
+        .map(|invoice| (invoice.clone(), sums(&kept.invoice_lines, &invoice)))
+        .collect(),
         payments: only(kept.payments, |thing| !thing.freed),
         payouts: only(kept.payouts, |thing| thing.state == PayoutState::InTransit),
         periods: kept.periods,
@@ -167,8 +170,26 @@ fn assert_read(reader: &Reader, market: &Sample) {
     for invoice in &market.invoices {
         let stated = reader.statement(invoice.org, invoice.month).unwrap();
         let is_void = invoice.state == InvoiceState::Void;
-        let due = if is_void { 0 } else { invoice.lines.len() };
+        let lines: Vec<_> = lines_of(&market.invoice_lines, invoice).cloned().collect();
+        assert_eq!(reader.invoice_lines(&invoice.id).unwrap(), lines);
+        let due = if is_void { 0 } else { lines.len() };
         assert_eq!(stated.len(), due, "of {}", invoice.id);
     }
     assert_eq!(reader.accounts(None).unwrap(), market.accounts);
+}
+
+/// The lines of one invoice, in their order.
+pub fn lines_of<'a>(
+    lines: &'a [InvoiceLine],
+    invoice: &Invoice,
+) -> impl Iterator<Item = &'a InvoiceLine> + use<'a> {
+    let id = invoice.id;
+    lines.iter().filter(move |line| line.invoice == id)
+}
+
+/// What the lines of one invoice add up to.
+fn sums(lines: &[InvoiceLine], invoice: &Invoice) -> Sums {
+    let mut sums = Sums::default();
+    lines_of(lines, invoice).for_each(|line| sums.add(line));
+    sums
 }

@@ -397,7 +397,8 @@ impl Market {
     fn settle(&mut self, customer: Actor) {
         let (officer, provider) = (Actor::User(self.officer), Actor::User(self.provider));
         let snapshot = self.engine.snapshot();
-        let (contracts, invoices) = (snapshot.contracts, snapshot.invoices);
+        let contracts = snapshot.contracts;
+        let invoices: Vec<_> = snapshot.invoices.into_iter().map(|(it, _)| it).collect();
         if contracts.is_empty() {
             return self.wait(60);
         }

@@ -2,7 +2,7 @@
 
 use crate::billed::{bill, sizes, sla};
 use headroom::engine::amendment::Amendment;
-use headroom::engine::billing::{Invoice, Payment, Payout, Period};
+use headroom::engine::billing::{Invoice, InvoiceLine, Payment, Payout, Period};
 use headroom::engine::capacity::{Factory, FactoryState, Maintenance, Phase, Pool};
 use headroom::engine::catalogue::{Region, Sku};
 use headroom::engine::contract::{Commitment, Contract, ContractState, Terms};
@@ -143,6 +143,7 @@ pub struct Sample {
     pub periods: Vec<Period>,
     pub collections: Vec<Collection>,
     pub amendments: Vec<Amendment>,
+    pub invoice_lines: Vec<InvoiceLine>,
     pub accounts: Vec<(AccountKey, Balance)>,
     pub heads: Vec<(OrgId, u64)>,
     pub entries: Vec<Entry>,
@@ -486,6 +487,7 @@ impl Sample {
         }
         if born {
             out.amendments = self.amendments.clone();
+            out.invoice_lines = self.invoice_lines.clone();
             out.entries = self.entries.clone();
             out.events = self.events.clone();
             out.kept = self.kept.clone();

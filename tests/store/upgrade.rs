@@ -69,7 +69,7 @@ fn a_market_from_before_there_were_invoices_goes_on(place: &Place) {
     let all = Page { after: None, limit: 1_000 };
     let invoices = reader.invoices(&InvoiceFilter::default(), &all).unwrap().data;
     assert!(invoices.iter().all(|invoice| invoice.state == InvoiceState::Open));
-    let lines = invoices.iter().flat_map(|invoice| &invoice.lines);
+    let lines = invoices.iter().flat_map(|it| reader.invoice_lines(&it.id).unwrap());
     let billed: BTreeMap<_, _> =
         lines.map(|line| (line.contract, (line.bill.amount(), line.bill.delivered))).collect();
     let is_over = |it: &&Contract| it.state == ContractState::Completed;

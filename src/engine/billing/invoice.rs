@@ -1,6 +1,7 @@
 //! Invoices: one a customer and month, a line a contract.
-
-use std::collections::BTreeMap;
+//!
+//! Lines are facts that never change; the engine remembers only what they add up to, so that an
+//! invoice of a hundred thousand lines costs no more to settle than one of three.
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,11 @@ words! {
 /// What one contract is charged in one invoice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InvoiceLine {
+    pub invoice: InvoiceId,
+    /// From 0 on, without gaps.
+    pub place: u32,
+    /// The invoice's.
+    pub month: Month,
     pub contract: ContractId,
     pub provider: OrgId,
     pub sku: SkuCode,
@@ -61,7 +67,6 @@ pub struct Invoice {
     pub line: LineId,
     pub month: Month,
     pub state: InvoiceState,
-    pub lines: Vec<InvoiceLine>,
     /// The sum of the lines.
     pub total: Money,
     /// Received from the customer.
@@ -84,11 +89,20 @@ pub struct Invoice {
 }
 
 /// What one party has in an amount, and what of the amount its guarantee covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::engine) struct Part {
-    pub(in crate::engine) party: Party,
-    pub(in crate::engine) amount: Money,
-    pub(in crate::engine) charged: Money,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    pub party: Party,
+    pub amount: Money,
+    pub charged: Money,
+}
+
+/// What the lines of an invoice add up to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Sums {
+    /// How many lines.
+    pub lines: u32,
+    /// Everybody's parts of the whole, in the order of the parties.
+    pub parts: Vec<Part>,
 }
 
 impl InvoiceState {
@@ -123,30 +137,11 @@ impl Invoice {
         [paid, credited, recovered, written_off].into_iter().fold(Money::ZERO, sum)
     }
 
-    /// Everybody's parts of the whole.
-    fn parts(&self) -> BTreeMap<Party, (Money, Money)> {
-        let mut parts = BTreeMap::new();
-        let mut add = |party, amount, charged| {
-            let part = parts.entry(party).or_insert((Money::ZERO, Money::ZERO));
-            *part = (sum(part.0, amount), sum(part.1, charged));
-        };
-        for InvoiceLine { provider, bill, .. } in &self.lines {
-            add(Party::Provider(*provider), bill.provider, Money::ZERO);
-            add(Party::Platform, bill.platform, Money::ZERO);
-            for part in &bill.programs {
-                let party = Party::Vendor { program: part.program, vendor: part.vendor };
-                add(party, part.share, part.charged);
-            }
-        }
-        parts
-    }
-
     /// Everybody's parts of the next `amount` that is settled, in the order of the parties. Split
     /// on the running total, so that all of them add up to the parts of the whole.
-    pub(in crate::engine) fn next_parts(&self, amount: Money) -> Vec<Part> {
-        let parts = self.parts();
-        let shares: Vec<Money> = parts.values().map(|(share, _)| *share).collect();
-        let mut covers: Vec<Money> = parts.values().map(|(_, charged)| *charged).collect();
+    fn next_parts(&self, whole: &[Part], amount: Money) -> Vec<Part> {
+        let shares: Vec<Money> = whole.iter().map(|part| part.amount).collect();
+        let mut covers: Vec<Money> = whole.iter().map(|part| part.charged).collect();
         let supported = covers.iter().copied().fold(Money::ZERO, sum);
         covers.push(less(self.total, supported).max(Money::ZERO));
         let (from, to) = (self.settled(), sum(self.settled(), amount));
@@ -159,13 +154,8 @@ impl Invoice {
                 .collect()
         };
         let (shares, covers) = (step(&shares), step(&covers));
-        let all = parts.into_keys().zip(shares.into_iter().zip(covers));
-        all.map(|(party, (amount, charged))| Part { party, amount, charged }).collect()
-    }
-
-    /// Everybody's parts of what is not settled yet.
-    pub(in crate::engine) fn parts_left(&self) -> Vec<Part> {
-        self.next_parts(less(self.total, self.settled()))
+        let all = whole.iter().zip(shares.into_iter().zip(covers));
+        all.map(|(part, (amount, charged))| Part { amount, charged, ..*part }).collect()
     }
 
     /// What falls due for it by itself.
@@ -184,6 +174,31 @@ impl Invoice {
     }
 }
 
+impl Sums {
+    /// Another line.
+    pub fn add(&mut self, line: &InvoiceLine) {
+        let InvoiceLine { provider, bill, .. } = line;
+        self.lines += 1;
+        self.add_part(Party::Provider(*provider), bill.provider, Money::ZERO);
+        self.add_part(Party::Platform, bill.platform, Money::ZERO);
+        for part in &bill.programs {
+            let party = Party::Vendor { program: part.program, vendor: part.vendor };
+            self.add_part(party, part.share, part.charged);
+        }
+    }
+
+    fn add_part(&mut self, party: Party, amount: Money, charged: Money) {
+        match self.parts.binary_search_by_key(&party, |part| part.party) {
+            Ok(place) => {
+                let part = &mut self.parts[place];
+                part.amount = sum(part.amount, amount);
+                part.charged = sum(part.charged, charged);
+            }
+            Err(place) => self.parts.insert(place, Part { party, amount, charged }),
+        }
+    }
+}
+
 // The life of an invoice.
 impl Engine {
     /// Puts what a contract charged by `until` on the customer's draft for that month; makes the
@@ -193,26 +208,43 @@ impl Engine {
         at: &Stamp,
         contract: &Contract,
         until: Minute,
-        line: InvoiceLine,
+        (window, bill): (Window, Bill),
         out: &mut Effects,
     ) {
         let month = Month::of(until.plus(-1));
         let is_it = |it: &&Invoice| it.state == InvoiceState::Draft && it.month == month;
         let draft = self.billing.of_org(contract.customer).find(is_it).cloned();
-        let amount = line.bill.amount();
-        if let Some(mut draft) = draft {
-            draft.total = sum(draft.total, amount);
-            draft.lines.push(line);
-            self.keep_invoice(at, draft, out);
-            return;
-        }
+        let amount = bill.amount();
+        let invoice = match draft {
+            Some(mut draft) => {
+                draft.total = sum(draft.total, amount);
+                self.keep_invoice(at, draft, out).id
+            }
+            None => self.draft_invoice(at, contract, until, amount, out),
+        };
+        let sums = self.billing.sums.entry(invoice).or_default();
+        let (place, sku) = (sums.lines, contract.sku.clone());
+        let (contract, provider) = (contract.id, contract.provider);
+        let line = InvoiceLine { invoice, place, month, contract, provider, sku, window, bill };
+        sums.add(&line);
+        out.invoice_lines.push(line);
+    }
+
+    /// The first line of a customer's month makes the draft.
+    fn draft_invoice(
+        &mut self,
+        at: &Stamp,
+        contract: &Contract,
+        until: Minute,
+        amount: Money,
+        out: &mut Effects,
+    ) -> InvoiceId {
         let invoice = Invoice {
             id: invoice_id(contract.id, until),
             org: contract.customer,
             line: contract.line,
-            month,
+            month: Month::of(until.plus(-1)),
             state: InvoiceState::Draft,
-            lines: vec![line],
             total: amount,
             paid: Money::ZERO,
             credited: Money::ZERO,
@@ -232,7 +264,9 @@ impl Engine {
         }
         self.tell_of_invoice(at, &invoice, EventKind::InvoiceDrafted, None, out);
         out.invoices.born(invoice.id, invoice.clone());
+        let id = invoice.id;
         self.billing.keep(invoice);
+        id
     }
 
     pub(in crate::engine) fn finalize_invoice(
@@ -357,7 +391,7 @@ impl Engine {
             _ => Account::GlInvoiced,
         };
         let receivable = AccountKey::of(receivable, invoice.org.uuid());
-        for part in invoice.next_parts(amount) {
+        for part in self.billing.next_parts(invoice, amount) {
             let from = match part.party {
                 Party::Provider(org) => AccountKey::of(Account::GlProviderAccrued, org.uuid()),
                 Party::Vendor { program, vendor } => {
@@ -481,6 +515,17 @@ impl super::Billing {
     /// An invoice that can still change.
     pub(in crate::engine) fn invoice(&self, id: InvoiceId) -> Result<&Invoice, Refusal> {
         self.invoices.get(&id).ok_or(Refusal::NotFound { kind: "invoice" })
+    }
+
+    /// Everybody's parts of the next `amount` of an invoice that is settled, in the order of the
+    /// parties.
+    pub(in crate::engine) fn next_parts(&self, invoice: &Invoice, amount: Money) -> Vec<Part> {
+        invoice.next_parts(&self.sums[&invoice.id].parts, amount)
+    }
+
+    /// Everybody's parts of what is not settled yet.
+    pub(in crate::engine) fn parts_left(&self, invoice: &Invoice) -> Vec<Part> {
+        self.next_parts(invoice, less(invoice.total, invoice.settled()))
     }
 }
 

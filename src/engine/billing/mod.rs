@@ -10,7 +10,7 @@ mod period;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use invoice::{Invoice, InvoiceLine, InvoiceState, Party};
+pub use invoice::{Invoice, InvoiceLine, InvoiceState, Part, Party, Sums};
 pub use payment::{Payment, Reserve, Split};
 pub use payout::{Payable, Payout, PayoutState};
 pub use period::{Period, PeriodState};
@@ -29,6 +29,8 @@ const SECONDS_PER_HOUR: i64 = 60 * 60;
 pub struct Billing {
     /// Draft, open and overdue ones, and those whose rest waits for a guarantor.
     pub(super) invoices: BTreeMap<InvoiceId, Invoice>,
+    /// What the lines of each add up to.
+    pub(super) sums: BTreeMap<InvoiceId, Sums>,
     /// The same by customer.
     pub(super) by_org: BTreeMap<OrgId, BTreeSet<InvoiceId>>,
     pub(super) payments: BTreeMap<PaymentId, Payment>,
@@ -39,7 +41,7 @@ pub struct Billing {
 impl Billing {
     /// Billing as the store kept it.
     pub(super) fn from_parts(
-        invoices: Vec<Invoice>,
+        invoices: Vec<(Invoice, Sums)>,
         payments: Vec<Payment>,
         payouts: Vec<Payout>,
         periods: Vec<Period>,
@@ -50,7 +52,10 @@ impl Billing {
             periods: periods.into_iter().map(|it| (it.month, it)).collect(),
             ..Self::default()
         };
-        invoices.into_iter().for_each(|invoice| billing.keep(invoice));
+        for (invoice, sums) in invoices {
+            billing.sums.insert(invoice.id, sums);
+            billing.keep(invoice);
+        }
         billing
     }
 
@@ -58,6 +63,11 @@ impl Billing {
     pub(super) fn of_org(&self, org: OrgId) -> impl Iterator<Item = &Invoice> {
         let ids = self.by_org.get(&org).into_iter().flatten();
         ids.map(|id| &self.invoices[id])
+    }
+
+    /// Those that can still change with what their lines add up to, in order of the id.
+    pub(super) fn with_sums(&self) -> impl Iterator<Item = (Invoice, Sums)> {
+        self.invoices.values().map(|it| (it.clone(), self.sums[&it.id].clone()))
     }
 
     /// Keeps an invoice that can still change.
@@ -69,6 +79,7 @@ impl Billing {
     /// Lets go of one that cannot.
     pub(super) fn let_go(&mut self, invoice: &Invoice) {
         self.invoices.remove(&invoice.id);
+        self.sums.remove(&invoice.id);
         if let Some(ids) = self.by_org.get_mut(&invoice.org) {
             ids.remove(&invoice.id);
             if ids.is_empty() {

@@ -141,7 +141,7 @@ impl Engine {
         self.post_money(at, cash, receivable, amount, EntryKind::PaymentReceived, out);
         let reserve = self.settings.reserve;
         reserves.extend(self.free_parts(at, &invoice, amount, reserve, out));
-        for part in invoice.next_parts(amount) {
+        for part in self.billing.next_parts(&invoice, amount) {
             if let Party::Vendor { program, .. } = part.party {
                 self.unexpose(at, invoice.line, program, part.charged, None, out);
             }
@@ -163,7 +163,7 @@ impl Engine {
         out: &mut Effects,
     ) -> Vec<Reserve> {
         let mut reserves = Vec::new();
-        for part in invoice.next_parts(amount) {
+        for part in self.billing.next_parts(invoice, amount) {
             match part.party {
                 Party::Provider(provider) => {
                     let back = part.amount.portion(reserve);

@@ -305,7 +305,7 @@ impl Engine {
         out: &mut Effects,
     ) {
         let receivable = AccountKey::of(Account::GlInvoiced, invoice.org.uuid());
-        for part in invoice.next_parts(amount) {
+        for part in self.billing.next_parts(invoice, amount) {
             let loses = match part.party {
                 Party::Provider(org) => AccountKey::of(Account::GlProviderAccrued, org.uuid()),
                 Party::Vendor { vendor, .. } => {

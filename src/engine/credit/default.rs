@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::Engine;
-use super::super::billing::{Invoice, InvoiceState, Party};
+use super::super::billing::{Billing, Invoice, InvoiceState, Party};
 use super::super::charge::{less, sum};
 use super::super::command::{Answer, Stamp};
 use super::super::deadline::Due;
@@ -174,8 +174,10 @@ impl Engine {
             self.billing.of_org(org).filter(|invoice| invoice.line == line).collect();
         owed.sort_by_key(|invoice| (invoice.due_at, invoice.id));
         // Before anything is claimed: no claim moves what another one covers.
-        let covered: Vec<(InvoiceId, BTreeMap<ProgramId, Money>)> =
-            owed.into_iter().map(|invoice| (invoice.id, charged_under(invoice))).collect();
+        let covered: Vec<(InvoiceId, BTreeMap<ProgramId, Money>)> = owed
+            .into_iter()
+            .map(|invoice| (invoice.id, charged_under(&self.billing, invoice)))
+            .collect();
         let mut claims = Vec::new();
         for backing in self.backings(line) {
             let claim = claim_of(&backing, &covered);
@@ -206,9 +208,9 @@ impl Engine {
 }
 
 /// What of an unpaid invoice is charged under each program.
-fn charged_under(invoice: &Invoice) -> BTreeMap<ProgramId, Money> {
+fn charged_under(billing: &Billing, invoice: &Invoice) -> BTreeMap<ProgramId, Money> {
     let mut charged = BTreeMap::new();
-    for part in invoice.next_parts(invoice.outstanding()) {
+    for part in billing.next_parts(invoice, invoice.outstanding()) {
         if let Party::Vendor { program, .. } = part.party {
             let under = charged.entry(program).or_insert(Money::ZERO);
             *under = sum(*under, part.charged);

@@ -46,8 +46,7 @@ impl Stage {
             }
             ["invoice", customer] => {
                 let org = OrgId::new(self.named(&format!("{customer}.org")));
-                let all = self.engine.snapshot().invoices;
-                let own = all.iter().filter(|it| it.org == org);
+                let own = self.engine.billing.of_org(org);
                 own.map(|it| format!("{} {} {} ", it.state, it.total, it.outstanding())).collect()
             }
             ["note", customer, amount] => {
@@ -101,14 +100,13 @@ impl Stage {
 
     fn invoices_of(&mut self, customer: &str, state: &str) -> Vec<InvoiceId> {
         let org = OrgId::new(self.named(&format!("{customer}.org")));
-        let all = self.engine.snapshot().invoices;
-        let own = all.iter().filter(|it| it.org == org && it.state.as_str() == state);
+        let own = self.engine.billing.of_org(org).filter(|it| it.state.as_str() == state);
         own.map(|it| it.id).collect()
     }
 
     fn first_invoice(&mut self, customer: &str) -> Option<InvoiceId> {
         let org = OrgId::new(self.named(&format!("{customer}.org")));
-        self.engine.snapshot().invoices.iter().find(|it| it.org == org).map(|it| it.id)
+        self.engine.billing.of_org(org).next().map(|it| it.id)
     }
 
     fn pay_out(&mut self, words: &[&str], who: &str) -> String {

@@ -1,6 +1,8 @@
 //! Invoices, payments, payouts, months, statements, changes to contracts and debts in collection,
 //! by id and as lists.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 
 use super::{Page, Reader, Slice, page, slice};
@@ -16,7 +18,7 @@ use crate::model::{Minute, Month, SkuCode, Window};
 use crate::store::Fault;
 use crate::store::link::{Db, on};
 use crate::store::rows::billing::{
-    InvoiceLineRow, InvoiceRow, PaymentRow, PayoutRow, PeriodRow, invoice_lines, invoices, join,
+    InvoiceLineRow, InvoiceRow, PaymentRow, PayoutRow, PeriodRow, invoice_lines, invoices,
     payments, payouts, periods,
 };
 use crate::store::rows::contract::{AmendmentRow, ContractRow, amendments, contracts};
@@ -57,21 +59,50 @@ pub struct StatementLine {
 
 impl From<InvoiceLine> for StatementLine {
     fn from(line: InvoiceLine) -> Self {
-        let InvoiceLine { contract, provider, sku, window, bill } = line;
+        let InvoiceLine { contract, provider, sku, window, bill, .. } = line;
         Self { contract, provider, sku, window, bill }
     }
 }
 
 impl Reader {
-    /// An invoice with its lines.
+    /// An invoice.
     ///
     /// # Errors
     /// When the database cannot be reached or read.
     pub fn invoice(&self, id: &InvoiceId) -> Result<Option<Invoice>, Fault> {
-        self.read(|db| {
-            let rows: Vec<InvoiceRow> = on!(db, load, invoices::table.find(uid(id.uuid())))?;
-            Ok(with_lines(db, rows)?.pop())
-        })
+        let row: Option<InvoiceRow> =
+            self.read(|db| Ok(on!(db, get_results, invoices::table.find(uid(id.uuid())))?.pop()))?;
+        maybe(row, Invoice::try_from)
+    }
+
+    /// The lines of an invoice, in their order.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or read.
+    pub fn invoice_lines(&self, id: &InvoiceId) -> Result<Vec<InvoiceLine>, Fault> {
+        let of_it = invoice_lines::invoice.eq(uid(id.uuid()));
+        let rows: Vec<InvoiceLineRow> = self.read(|db| {
+            on!(db, load, invoice_lines::table.filter(of_it).order(invoice_lines::place))
+        })?;
+        entities(rows)
+    }
+
+    /// What some invoices charge for one contract, in no order.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or read.
+    pub fn lines_for(
+        &self,
+        contract: &ContractId,
+        invoices: &[InvoiceId],
+    ) -> Result<Vec<InvoiceLine>, Fault> {
+        let ids: Vec<Uid> = invoices.iter().map(|id| uid(id.uuid())).collect();
+        let of_it = invoice_lines::contract.eq(uid(contract.uuid()));
+        let rows: Vec<InvoiceLineRow> = self.read(|db| {
+            let those = invoice_lines::invoice.eq_any(&ids);
+            on!(db, load, invoice_lines::table.filter(those).filter(of_it))
+        })?;
+        entities(rows)
     }
 
     /// A page of them, newest first.
@@ -84,17 +115,17 @@ impl Reader {
         page: &Page<InvoiceId>,
     ) -> Result<Slice<Invoice>, Fault> {
         let InvoiceFilter { org, state, month } = filter;
-        self.read(|db| {
-            let rows: Vec<InvoiceRow> = page!(
+        let rows: Vec<InvoiceRow> = self.read(|db| {
+            page!(
                 db,
                 invoices,
                 page,
                 org.map(|org| invoices::org.eq(uid(org.uuid()))),
                 state.map(|state| invoices::state.eq(state.as_str())),
                 month.map(|month| invoices::month.eq(i64::from(month.count())))
-            )?;
-            slice(rows, page.limit, |rows| with_lines(db, rows))
-        })
+            )
+        })?;
+        slice(rows, page.limit, entities)
     }
 
     /// A payment.
@@ -208,8 +239,8 @@ impl Reader {
     /// When the database cannot be reached or read.
     pub fn statement(&self, org: OrgId, month: Month) -> Result<Vec<StatementLine>, Fault> {
         let mut rows = self.read(|db| {
-            let mut rows = lines_of(db, org, month, Role::Provider)?;
-            rows.extend(lines_of(db, org, month, Role::VendorOnly)?);
+            let mut rows = billed_in(db, org, month, Role::Provider)?;
+            rows.extend(billed_in(db, org, month, Role::VendorOnly)?);
             Ok(rows)
         })?;
         rows.sort_by_key(|row| (row.contract, row.start_at));
@@ -289,7 +320,7 @@ enum Role {
 /// The lines of a month in which an organization has a part, but those of void invoices. A
 /// provider's are a range of an index; of a vendor's all of the month's are looked at, in the
 /// database.
-fn lines_of(
+fn billed_in(
     db: &mut Db,
     org: OrgId,
     month: Month,
@@ -313,21 +344,22 @@ fn lines_of(
     })
 }
 
-/// Invoices with their lines. `rows` run by id, one way or the other.
-pub(in crate::store) fn with_lines(
+/// The lines of invoices, in the order of `rows` and of their places.
+pub(in crate::store) fn lines_of(
     db: &mut Db,
-    rows: Vec<InvoiceRow>,
-) -> Result<Vec<Invoice>, Fault> {
+    rows: &[InvoiceRow],
+) -> Result<Vec<Vec<InvoiceLine>>, Fault> {
     let ids: Vec<Uid> = rows.iter().map(|row| row.id).collect();
-    let mut lines: Vec<InvoiceLineRow> = on!(
+    let found: Vec<InvoiceLineRow> = on!(
         db,
         load,
         invoice_lines::table
             .filter(invoice_lines::invoice.eq_any(&ids))
-            .order((invoice_lines::invoice.desc(), invoice_lines::place))
+            .order((invoice_lines::invoice, invoice_lines::place))
     )?;
-    if rows.first().map(|row| row.id) < rows.last().map(|row| row.id) {
-        lines.sort_by_key(|row| (row.invoice, row.place));
+    let mut lines: BTreeMap<Uid, Vec<InvoiceLine>> = BTreeMap::new();
+    for row in found {
+        lines.entry(row.invoice).or_default().push(InvoiceLine::try_from(row)?);
     }
-    join(rows, lines)
+    Ok(ids.iter().map(|id| lines.remove(id).unwrap_or_default()).collect())
 }

@@ -12,7 +12,7 @@ mod party;
 mod record;
 mod trading;
 
-pub(super) use billing::with_lines;
+pub(super) use billing::lines_of;
 pub use billing::{InvoiceFilter, PaymentFilter, PayoutFilter, StatementLine};
 pub(super) use trading::whole;
 

@@ -8,7 +8,7 @@ use crate::engine::charge::Bill;
 use crate::model::id::{ContractId, InvoiceId, LineId, OrgId, PaymentId, PayoutId, UserId};
 use crate::model::{Micros, Minute, Money, Month};
 use crate::store::Fault;
-use crate::store::schema::{Uid, row};
+use crate::store::schema::row;
 
 row! {
     InvoiceRow in invoices
@@ -92,14 +92,12 @@ pub fn month(what: &str, number: i64) -> Result<Month, Fault> {
 
 impl From<&Invoice> for InvoiceRow {
     fn from(thing: &Invoice) -> Self {
-        // The lines are rows of their own.
         let Invoice {
             id,
             org,
             line,
             month,
             state,
-            lines: _,
             total,
             paid,
             credited,
@@ -135,58 +133,54 @@ impl From<&Invoice> for InvoiceRow {
     }
 }
 
-impl InvoiceRow {
-    /// The invoice, with its lines in order.
-    pub fn into_invoice(self, lines: Vec<InvoiceLine>) -> Result<Invoice, Fault> {
-        Ok(Invoice {
-            id: InvoiceId::new(self.id.0),
-            org: OrgId::new(self.org.0),
-            line: LineId::new(self.line.0),
-            month: month("invoices.month", self.month)?,
-            state: word("invoices.state", &self.state, InvoiceState::read)?,
-            lines,
-            total: Money::from_micros(self.total),
-            paid: Money::from_micros(self.paid),
-            credited: Money::from_micros(self.credited),
-            claimed: Money::from_micros(self.claimed),
-            recovered: Money::from_micros(self.recovered),
-            written_off: Money::from_micros(self.written_off),
-            net_days: count("invoices.net_days", self.net_days)?,
-            drafted_at: Micros::new(self.drafted_at),
-            opened_at: self.opened_at.map(Micros::new),
-            due_at: self.due_at.map(Minute::new),
-            changed_at: Micros::new(self.changed_at),
-            version: count("invoices.version", self.version)?,
+impl TryFrom<InvoiceRow> for Invoice {
+    type Error = Fault;
+    fn try_from(row: InvoiceRow) -> Result<Self, Fault> {
+        Ok(Self {
+            id: InvoiceId::new(row.id.0),
+            org: OrgId::new(row.org.0),
+            line: LineId::new(row.line.0),
+            month: month("invoices.month", row.month)?,
+            state: word("invoices.state", &row.state, InvoiceState::read)?,
+            total: Money::from_micros(row.total),
+            paid: Money::from_micros(row.paid),
+            credited: Money::from_micros(row.credited),
+            claimed: Money::from_micros(row.claimed),
+            recovered: Money::from_micros(row.recovered),
+            written_off: Money::from_micros(row.written_off),
+            net_days: count("invoices.net_days", row.net_days)?,
+            drafted_at: Micros::new(row.drafted_at),
+            opened_at: row.opened_at.map(Micros::new),
+            due_at: row.due_at.map(Minute::new),
+            changed_at: Micros::new(row.changed_at),
+            version: count("invoices.version", row.version)?,
         })
     }
 }
 
-impl InvoiceLineRow {
-    /// The lines of an invoice from a place on, in their order.
-    pub fn of(invoice: &Invoice, from: usize) -> impl Iterator<Item = Self> + '_ {
-        (0_i64..).zip(&invoice.lines).skip(from).map(|(place, line)| {
-            let InvoiceLine { contract, provider, sku, window, bill } = line;
-            let Bill { charge, fees, credits, delivered, lost, provider: own, platform, programs } =
-                bill;
-            Self {
-                invoice: uid(invoice.id.uuid()),
-                place,
-                month: i64::from(invoice.month.count()),
-                contract: uid(contract.uuid()),
-                provider: uid(provider.uuid()),
-                sku: sku.as_str().to_owned(),
-                start_at: window.start().count(),
-                end_at: window.end().count(),
-                charge: charge.micros(),
-                fees: fees.micros(),
-                credits: credits.micros(),
-                delivered: *delivered,
-                lost: *lost,
-                provider_part: own.micros(),
-                platform_part: platform.micros(),
-                programs: json(programs),
-            }
-        })
+impl From<&InvoiceLine> for InvoiceLineRow {
+    fn from(thing: &InvoiceLine) -> Self {
+        let InvoiceLine { invoice, place, month, contract, provider, sku, window, bill } = thing;
+        let Bill { charge, fees, credits, delivered, lost, provider: own, platform, programs } =
+            bill;
+        Self {
+            invoice: uid(invoice.uuid()),
+            place: i64::from(*place),
+            month: i64::from(month.count()),
+            contract: uid(contract.uuid()),
+            provider: uid(provider.uuid()),
+            sku: sku.as_str().to_owned(),
+            start_at: window.start().count(),
+            end_at: window.end().count(),
+            charge: charge.micros(),
+            fees: fees.micros(),
+            credits: credits.micros(),
+            delivered: *delivered,
+            lost: *lost,
+            provider_part: own.micros(),
+            platform_part: platform.micros(),
+            programs: json(programs),
+        }
     }
 }
 
@@ -194,6 +188,9 @@ impl TryFrom<InvoiceLineRow> for InvoiceLine {
     type Error = Fault;
     fn try_from(row: InvoiceLineRow) -> Result<Self, Fault> {
         Ok(Self {
+            invoice: InvoiceId::new(row.invoice.0),
+            place: count("invoice_lines.place", row.place)?,
+            month: month("invoice_lines.month", row.month)?,
             contract: ContractId::new(row.contract.0),
             provider: OrgId::new(row.provider.0),
             sku: code("invoice_lines.sku", &row.sku)?,
@@ -209,28 +206,6 @@ impl TryFrom<InvoiceLineRow> for InvoiceLine {
                 programs: parse("invoice_lines.programs", &row.programs)?,
             },
         })
-    }
-}
-
-/// Invoices with their lines. `rows` and `lines` are both in the order of the invoice's id, one way
-/// or the other, and the lines of each invoice in the order of their place.
-pub fn join(rows: Vec<InvoiceRow>, lines: Vec<InvoiceLineRow>) -> Result<Vec<Invoice>, Fault> {
-    let mut lines = lines.into_iter().peekable();
-    let mut invoices = Vec::with_capacity(rows.len());
-    for row in rows {
-        let is_of_it = |next: &InvoiceLineRow| next.invoice == row.id;
-        let mut own = Vec::new();
-        while let Some(next) = lines.next_if(is_of_it) {
-            own.push(InvoiceLine::try_from(next)?);
-        }
-        invoices.push(row.into_invoice(own)?);
-    }
-    match lines.next() {
-        None => Ok(invoices),
-        Some(InvoiceLineRow { invoice: Uid(invoice), .. }) => Err(corrupt(
-            "invoice_lines.invoice",
-            format_args!("{invoice} is not where it should be"),
-        )),
     }
 }
 
