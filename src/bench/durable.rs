@@ -173,7 +173,8 @@ fn market() -> Result<Market, Trouble> {
     Market::open(clerk, shape, digest_of)
 }
 
-fn digest_of(number: usize) -> [u8; 32] {
+/// What a customer's key is known by.
+pub fn digest_of(number: usize) -> [u8; 32] {
     let mut digest = [0; 32];
     digest[..8].copy_from_slice(&number.to_be_bytes());
     digest

@@ -46,8 +46,18 @@ impl Aim {
 
     const fn shape(self) -> Shape {
         match self {
-            Self::Hot => Shape { pools: 1, listings_per_pool: 1, gpus_per_listing: 1_600_000 },
-            Self::Spread => Shape { pools: 100, listings_per_pool: 10, gpus_per_listing: 8_000 },
+            Self::Hot => Shape {
+                pools: 1,
+                listings_per_pool: 1,
+                gpus_per_listing: 1_600_000,
+                supported: false,
+            },
+            Self::Spread => Shape {
+                pools: 100,
+                listings_per_pool: 10,
+                gpus_per_listing: 8_000,
+                supported: false,
+            },
         }
     }
 

@@ -16,9 +16,11 @@ use crate::engine::command::{Approve, NewSession, OrderKind, PlaceOrder, Publish
 use crate::engine::listing::{Audience, OrderLimits};
 use crate::engine::order::{Ask, Start, TimeInForce};
 use crate::engine::party::Capabilities;
+use crate::engine::program::{ProgramTerms, ShareStep};
 use crate::engine::{Actor, Command, Key};
 use crate::model::id::{
-    ApplicationId, FactoryId, KeyId, LineId, ListingId, OrderId, OrgId, PoolId, SessionId, UserId,
+    ApplicationId, FactoryId, KeyId, LineId, ListingId, OrderId, OrgId, PoolId, ProgramId,
+    SessionId, UserId,
 };
 use crate::model::{
     Country, Gpus, Micros, Minute, Money, Price, RegionCode, Role, Segment, SkuCode, Window, limits,
@@ -47,6 +49,8 @@ pub struct Shape {
     pub pools: usize,
     pub listings_per_pool: usize,
     pub gpus_per_listing: Gpus,
+    /// All of it is supported by a vendor's program.
+    pub supported: bool,
 }
 
 /// A market ready to trade.
@@ -54,6 +58,8 @@ pub struct Shape {
 pub struct Market {
     pub clerk: Clerk,
     pub shape: Shape,
+    /// The operator's first person.
+    pub founder: Actor,
     pub customers: Vec<Customer>,
     pub groups: Vec<Group>,
     pub first_start: Minute,
@@ -78,6 +84,8 @@ pub struct Group {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Starts {
     Fixed,
+    /// All at the market's first start.
+    Together,
     /// Any slot within so many days.
     Floating(i64),
 }
@@ -114,7 +122,7 @@ impl Shape {
         )]
         let nodes = (gpus / f64::from(LOT)).ceil() as u32;
         let gpus_per_listing = (nodes.max(4) * LOT).min(limits::GPUS_MAX / 1_000 / LOT * LOT);
-        Self { pools, listings_per_pool, gpus_per_listing }
+        Self { pools, listings_per_pool, gpus_per_listing, supported: false }
     }
 }
 
@@ -130,6 +138,7 @@ impl Market {
         let mut market = Self {
             clerk,
             shape,
+            founder: Actor::System,
             customers: Vec::new(),
             groups: Vec::new(),
             first_start,
@@ -137,6 +146,7 @@ impl Market {
             minted: 0,
         };
         let founder = market.found()?;
+        market.founder = founder;
         let provider = market.provider(founder)?;
         for number in 0..CUSTOMERS {
             let customer = market.customer(founder, number, key_hash(number))?;
@@ -231,6 +241,7 @@ impl Market {
         for sku in &skus {
             self.clerk.ask(founder, None, Command::CreateSku(product(sku)))?;
         }
+        let program = if self.shape.supported { Some(self.program(founder)?) } else { None };
         let mut factories = Vec::new();
         for region in &regions {
             let name = region.to_string();
@@ -247,7 +258,7 @@ impl Market {
             for sku in &skus {
                 self.groups.push(Group { sku: sku.clone(), region: region.clone() });
                 for _ in 0..self.shape.pools.min(POOLS_PER_GROUP) {
-                    self.pool(provider, factory, sku)?;
+                    self.pool(provider, factory, sku, program.map(|it| (founder, it)))?;
                 }
             }
         }
@@ -263,13 +274,34 @@ impl Market {
         Ok(id)
     }
 
-    fn pool(&mut self, provider: Actor, factory: FactoryId, sku: &SkuCode) -> Result<(), Trouble> {
+    /// A vendor's program: 15 % of the revenue, no guarantee.
+    fn program(&mut self, founder: Actor) -> Result<ProgramId, Trouble> {
+        let capabilities = Capabilities { vendor: true, ..Capabilities::default() };
+        let (vendor, _) = self.sign_up("vendor".to_owned(), capabilities)?;
+        self.clerk.ask(founder, None, Command::ApproveOrganization { org: vendor })?;
+        let (id, name) = (ProgramId::new(self.mint()), "support".to_owned());
+        let shares = vec![ShareStep { from_month: 1, vendor_share: 1_500 }];
+        let terms = ProgramTerms { shares, guarantee: None };
+        self.clerk.ask(founder, None, Command::CreateProgram { id, name, vendor, terms })?;
+        Ok(id)
+    }
+
+    fn pool(
+        &mut self,
+        provider: Actor,
+        factory: FactoryId,
+        sku: &SkuCode,
+        program: Option<(Actor, ProgramId)>,
+    ) -> Result<(), Trouble> {
         let Shape { listings_per_pool, gpus_per_listing: gpus, .. } = self.shape;
         let (pool, start) = (PoolId::new(self.mint()), self.first_start.plus(-DAY));
         let all = gpus * u32::try_from(listings_per_pool).expect("few listings");
         let phases = vec![Phase { gpus: all, from: start }];
         let create = Command::CreatePool { id: pool, factory, sku: sku.clone(), phases };
         self.clerk.ask(provider, None, create)?;
+        if let Some((founder, program)) = program {
+            self.clerk.ask(founder, None, Command::EnrolPool { program, pool })?;
+        }
         for _ in 0..listings_per_pool {
             let id = ListingId::new(self.mint());
             let window = Window::lasting(self.first_start, LISTED_DAYS * DAY).expect("a year");
@@ -284,7 +316,7 @@ impl Market {
                 price,
                 limits: OrderLimits::default(),
                 audience: Audience::default(),
-                program: None,
+                program: program.map(|(_, id)| id),
                 draft: false,
                 dry_run: false,
             };
@@ -299,13 +331,14 @@ impl Market {
         let customer = Actor::Key(self.dice.pick(&self.customers).key);
         let Group { sku, region } = self.dice.pick(&self.groups).clone();
         let days = match starts {
-            Starts::Fixed => DAYS,
+            Starts::Fixed | Starts::Together => DAYS,
             Starts::Floating(days) => DAYS - days,
         };
         let hours = self.dice.below(days.unsigned_abs() * 24);
         let earliest = self.first_start.plus(i64::try_from(hours).expect("small") * 60);
         let start = match starts {
             Starts::Fixed => Start::At(earliest),
+            Starts::Together => Start::At(self.first_start),
             Starts::Floating(days) => {
                 Start::Between { earliest, latest: earliest.plus(days * DAY) }
             }

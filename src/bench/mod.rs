@@ -13,6 +13,7 @@ mod http;
 mod load;
 mod machine;
 mod market;
+mod month;
 mod peer;
 mod place;
 mod server;
@@ -60,6 +61,8 @@ pub enum What {
     Durable,
     /// The whole server over HTTP, beside two ways most teams would build it
     Http,
+    /// Contracts accrue a month, are invoiced, and the month is closed
+    Month,
     /// From exec to ready
     Start,
     /// One after the other
@@ -105,9 +108,10 @@ pub fn run(bench: &Bench) -> Result<(), Trouble> {
     if let What::Peer(peer) = &bench.what {
         return peer::serve(peer);
     }
-    let all: [(What, Measure); 4] = [
+    let all: [(What, Measure); 5] = [
         (What::Engine, engine::run),
         (What::Durable, durable::run),
+        (What::Month, month::run),
         (What::Start, start::run),
         (What::Http, http::run),
     ];

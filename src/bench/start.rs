@@ -2,6 +2,7 @@
 //! then has.
 
 use super::clerk::Clerk;
+use super::durable::digest_of;
 use super::market::{Demand, Market, Reach, Shape, Starts};
 use super::place::{Place, Places};
 use super::server::Server;
@@ -75,7 +76,7 @@ fn fill(place: &Place, live: u64) -> Result<(), Trouble> {
         headers: String::new(),
         body: vec![b'x'; 600],
     });
-    let mut market = Market::open(clerk, shape, digest)?;
+    let mut market = Market::open(clerk, shape, digest_of)?;
     let (mut writer, _) = store::open(&place.url)?;
     writer.load()?;
     let mut filled = 0;
@@ -91,12 +92,6 @@ fn fill(place: &Place, live: u64) -> Result<(), Trouble> {
         market.clerk.commit(&mut writer)?;
     }
     Ok(())
-}
-
-fn digest(customer: usize) -> [u8; 32] {
-    let mut digest = [0; 32];
-    digest[..8].copy_from_slice(&customer.to_be_bytes());
-    digest
 }
 
 /// The median seconds, and the memory of the last start.

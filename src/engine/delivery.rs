@@ -193,9 +193,10 @@ impl Engine {
             return Err(Refusal::AlreadyBilled { until: contract.billed_to });
         }
         let losses = lose(contract, window, missing)?;
+        let to = contract.accrued_to.max(window.end());
+        uncredited(contract, &losses, to)?;
         // From here it must succeed: every question has been asked.
         let before = contract.clone();
-        let to = contract.accrued_to.max(window.end());
         self.restate(at, id, to, |contract| contract.losses.extend(losses), out);
         let contract = self.contract(id).clone();
         out.changes.push(Change::between(&id, &before.losses, &contract.losses));
@@ -343,6 +344,25 @@ fn lose(contract: &Contract, window: Window, missing: Gpus) -> Result<Vec<Draw>,
     let mut stack = Stack::of(&contract.allocations);
     stack.remove(&contract.losses);
     Ok(stack.dearest(Schedule::flat(window, i64::from(missing))))
+}
+
+/// What turns out lost was charged and is not credited yet: nobody is paid for hours twice.
+fn uncredited(contract: &Contract, losses: &[Draw], to: Minute) -> Result<(), Refusal> {
+    if contract.unbilled.credits.is_zero() {
+        return Ok(());
+    }
+    let posted = contract.tally(contract.accrued_to);
+    let mut after = contract.clone();
+    after.losses.extend(losses.iter().cloned());
+    let change = after.recount(to, &posted);
+    let is_short = |part: Money| part.is_negative();
+    let Bill { provider, platform, ref programs, .. } = after.unbilled;
+    let is_over = is_short(after.unbilled.amount()) || is_short(provider) || is_short(platform);
+    if is_over || programs.iter().any(|part| is_short(part.share)) {
+        let (there, given) = (contract.unbilled.amount(), less(Money::ZERO, change.charge));
+        return Err(Refusal::MoreThanThere { what: "charged and not yet credited", there, given });
+    }
+    Ok(())
 }
 
 /// What the ladder of a contract's terms credits for what was delivered since the last invoice.

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Door;
-use super::bill::{BillView, PartsView, rest};
+use super::bill::{BillView, PartsView, rest, total};
 use super::caller::{Caller, grant};
+use super::delivery;
 use super::matching::AllocationView;
 use super::money::{Amount, PriceText};
 use super::page::{self, List};
@@ -111,6 +112,15 @@ pub struct ContractView {
     workload: Option<Workload>,
     created_at: Instant,
     changed_at: Instant,
+}
+
+/// A contract with what was paid for it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ContractWithPaidView {
+    #[serde(flatten)]
+    contract: ContractView,
+    /// Its part of what was paid of its invoices, by the customer or its guarantors.
+    paid: Amount,
 }
 
 /// A contract in one line.
@@ -255,10 +265,14 @@ pub async fn list(
 #[utoipa::path(
     get, path = "/v1/contracts/{id}", tag = "Trading",
     params(ContractId),
-    responses((status = 200, description = "The contract", body = ContractView)),
+    responses((status = 200, description = "The contract", body = ContractWithPaidView)),
 )]
 pub async fn get(who: Caller<grant::View>, id: Path<ContractId>, door: Data<Door>) -> Reply {
-    Ok(shown(&ContractView::from(&find(&who, id.0, &door).await?)))
+    let found = find(&who, id.0, &door).await?;
+    let contract = ContractView::from(&found);
+    let billed = door.read(move |reader| delivery::billed(reader, &found)).await?;
+    let paid = Amount(total(billed.iter().map(delivery::paid)));
+    Ok(shown(&ContractWithPaidView { contract, paid }))
 }
 
 /// The contract, if this caller may see it: its customer, its provider, the operator.

@@ -23,8 +23,9 @@ use crate::engine::billing::{Invoice, InvoiceLine, InvoiceState};
 use crate::engine::charge::Bill;
 use crate::engine::contract::Contract;
 use crate::model::id::{ContractId, InvoiceId};
-use crate::model::{Minute, Month, Window};
-use crate::store::read::InvoiceFilter;
+use crate::model::{Minute, Money, Month, Window};
+use crate::store::Fault;
+use crate::store::read::{InvoiceFilter, Reader};
 
 /// What was delivered within a window: all but so many GPUs.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -61,6 +62,9 @@ pub struct UsageView {
     /// `null` for what is not invoiced yet.
     invoice_id: Option<InvoiceId>,
     invoice_state: Option<InvoiceState>,
+    /// Its part of what was paid of the invoice, by the customer or its guarantors, to the
+    /// micro-unit below.
+    paid: Amount,
 }
 
 impl UsageView {
@@ -72,13 +76,15 @@ impl UsageView {
             bill: BillView::from(bill),
             invoice_id: None,
             invoice_state: None,
+            paid: Amount(Money::ZERO),
         }
     }
 
     fn invoiced(invoice: &Invoice, line: &InvoiceLine) -> Self {
         let usage = Self::new(invoice.month, line.window, &line.bill);
         let (invoice_id, invoice_state) = (Some(invoice.id), Some(invoice.state));
-        Self { invoice_id, invoice_state, ..usage }
+        let paid = Amount(paid(&(invoice.clone(), line.clone())));
+        Self { invoice_id, invoice_state, paid, ..usage }
     }
 
     /// What was charged since the last invoice.
@@ -148,22 +154,35 @@ pub async fn credit(
 )]
 pub async fn usage(who: Caller<grant::View>, id: Path<ContractId>, door: Data<Door>) -> Reply {
     let contract = contracts::find(&who, id.0, &door).await?;
-    let filter = InvoiceFilter { org: Some(contract.customer), state: None, month: None };
-    let first = Month::of(contract.window.start().min(begun(&contract)));
     let unbilled = UsageView::unbilled(&contract);
-    let found = door.read(move |reader| {
-        let invoices = all_of(reader, &filter, |one| one.month >= first)?;
-        let ids: Vec<InvoiceId> = invoices.iter().map(|one| one.id).collect();
-        Ok((invoices, reader.lines_for(&contract.id, &ids)?))
-    });
-    let (invoices, lines) = found.await?;
-    let mut months: Vec<UsageView> = Vec::new();
-    for invoice in invoices.iter().rev() {
-        let own = lines.iter().filter(|line| line.invoice == invoice.id);
-        months.extend(own.map(|line| UsageView::invoiced(invoice, line)));
-    }
+    let billed = door.read(move |reader| billed(reader, &contract)).await?;
+    let mut months: Vec<UsageView> =
+        billed.iter().map(|(invoice, line)| UsageView::invoiced(invoice, line)).collect();
     months.extend(unbilled);
     Ok(shown(&page::whole(months)))
+}
+
+/// Everything that a contract was invoiced, with the invoice, the first one first.
+pub fn billed(reader: &Reader, contract: &Contract) -> Result<Vec<(Invoice, InvoiceLine)>, Fault> {
+    let filter = InvoiceFilter { org: Some(contract.customer), state: None, month: None };
+    let first = Month::of(contract.window.start().min(begun(contract)));
+    let mut invoices = all_of(reader, &filter, |one| one.month >= first)?;
+    invoices.reverse();
+    let ids: Vec<InvoiceId> = invoices.iter().map(|one| one.id).collect();
+    let lines = reader.lines_for(&contract.id, &ids)?;
+    let of = |invoice: Invoice| {
+        let own = lines.iter().filter(move |line| line.invoice == invoice.id);
+        own.map(move |line| (invoice.clone(), line.clone()))
+    };
+    Ok(invoices.into_iter().flat_map(of).collect())
+}
+
+/// A line's part of what was paid of its invoice, rounded down.
+pub fn paid((invoice, line): &(Invoice, InvoiceLine)) -> Money {
+    let exact = |amount: Money| i128::from(amount.micros());
+    let received = exact(invoice.paid) + exact(invoice.recovered);
+    let part = received * exact(line.bill.amount()) / exact(invoice.total).max(1);
+    Money::from_micros(i64::try_from(part).expect("a part of an amount is one"))
 }
 
 /// A fee may be charged before the window begins: no month before this one has anything.

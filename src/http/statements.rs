@@ -13,9 +13,10 @@ use super::periods::MonthPath;
 use super::problem::Problem;
 use super::query::{Path, Query};
 use super::reply::{Reply, shown};
-use super::time::{Moment, MonthText};
+use super::time::{Instant, Moment, MonthText};
 use crate::engine::billing::PeriodState;
-use crate::engine::charge::Bill;
+use crate::engine::charge::{Bill, less, sum};
+use crate::engine::ledger::{Account, AccountKey, Entry, EntryKind};
 use crate::model::id::{ContractId, OrgId};
 use crate::model::{Code, Money, SkuCode};
 use crate::store::read::StatementLine;
@@ -66,11 +67,31 @@ pub struct StatementSumsView {
     net: Amount,
 }
 
-/// One side of a statement: every contract, and the sums.
+/// A later word on a bill of this month or of an earlier one: a credit note, a loss that was given
+/// up, a recovery. A statement is never rewritten; what corrects it is in the month in which it was
+/// recorded.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CorrectionView {
+    /// The ledger entry.
+    entry: u64,
+    /// Corrections of one chain were made together.
+    chain: u64,
+    kind: EntryKind,
+    recorded_at: Instant,
+    /// More for the organization, or less (below zero).
+    amount: Amount,
+}
+
+/// One side of a statement: every contract and its sums; what was corrected meanwhile.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StatementSideView {
     data: Vec<StatementLineView>,
     totals: StatementSumsView,
+    corrections: Vec<CorrectionView>,
+    /// The sum of the corrections.
+    corrected: Amount,
+    /// What the month comes to: the net of the contracts and the corrections.
+    earned: Amount,
 }
 
 /// What an organization earned in a month.
@@ -109,6 +130,24 @@ impl Side {
             Side::Vendor => shares(bill, |vendor| vendor == org),
         }
     }
+
+    /// What an entry gives the organization on this side, or takes; `None` when it is not about it.
+    fn change(self, org: OrgId, entry: &Entry) -> Option<Money> {
+        use Account::{GlProviderAccrued, GlProviderAvailable, GlVendorAccrued, GlVendorAvailable};
+        let is_own = |key: AccountKey| {
+            let accounts = match self {
+                Side::Provider => [GlProviderAccrued, GlProviderAvailable],
+                Side::Vendor => [GlVendorAccrued, GlVendorAvailable],
+            };
+            key.owner == org.uuid() && accounts.contains(&key.account)
+        };
+        let amount = Money::from_micros(entry.amount);
+        match (is_own(entry.debit), is_own(entry.credit)) {
+            (true, false) => Some(less(Money::ZERO, amount)),
+            (false, true) => Some(amount),
+            (true, true) | (false, false) => None,
+        }
+    }
 }
 
 /// The shares of some vendors in a bill.
@@ -138,30 +177,46 @@ impl StatementLineView {
     }
 }
 
+impl CorrectionView {
+    fn new(entry: &Entry, amount: Money) -> Self {
+        Self {
+            entry: entry.no,
+            chain: entry.chain,
+            kind: entry.kind,
+            recorded_at: Instant(entry.recorded_at),
+            amount: Amount(amount),
+        }
+    }
+}
+
 impl StatementSideView {
-    fn new(org: OrgId, side: Side, lines: &[StatementLine]) -> Self {
+    fn new(org: OrgId, side: Side, lines: &[StatementLine], entries: &[Entry]) -> Self {
         let lines = lines.iter().filter(|line| side.has(org, line));
         let view = |line: &StatementLine| StatementLineView::new(line, side.net(org, &line.bill));
         let data: Vec<StatementLineView> = lines.map(view).collect();
         let totals = StatementSumsView::new(&data);
-        Self { data, totals }
+        let change = |entry: &Entry| Some(CorrectionView::new(entry, side.change(org, entry)?));
+        let corrections: Vec<CorrectionView> = entries.iter().filter_map(change).collect();
+        let corrected = Amount(total(corrections.iter().map(|it| it.amount.0)));
+        let earned = Amount(sum(totals.net.0, corrected.0));
+        Self { data, totals, corrections, corrected, earned }
     }
 }
 
 impl StatementSumsView {
     fn new(lines: &[StatementLineView]) -> Self {
-        let sum = |amount: fn(&StatementLineView) -> Amount| {
+        let all = |amount: fn(&StatementLineView) -> Amount| {
             Amount(total(lines.iter().map(|line| amount(line).0)))
         };
         Self {
             delivered_gpu_minutes: lines.iter().map(|line| line.delivered_gpu_minutes).sum(),
             lost_gpu_minutes: lines.iter().map(|line| line.lost_gpu_minutes).sum(),
-            gross: sum(|line| line.gross),
-            fees: sum(|line| line.fees),
-            credits: sum(|line| line.credits),
-            vendor_share: sum(|line| line.vendor_share),
-            platform_part: sum(|line| line.platform_part),
-            net: sum(|line| line.net),
+            gross: all(|line| line.gross),
+            fees: all(|line| line.fees),
+            credits: all(|line| line.credits),
+            vendor_share: all(|line| line.vendor_share),
+            platform_part: all(|line| line.platform_part),
+            net: all(|line| line.net),
         }
     }
 }
@@ -169,7 +224,9 @@ impl StatementSumsView {
 /// Read a statement
 ///
 /// What an organization earned in a month, contract by contract: as a provider its part of what it
-/// delivered, as a vendor its share in the capacity it supports.
+/// delivered, as a vendor its share in the capacity it supports. What is corrected after the month
+/// is closed (credit notes, write-offs, recoveries) is in the statement of the month in which it
+/// was recorded; a closed statement does not change.
 #[utoipa::path(
     get, path = "/v1/statements/{month}", tag = "Billing",
     params(MonthPath, StatementQuery),
@@ -188,14 +245,14 @@ pub async fn get(
     let MonthText(month) = month.0;
     let found = door.read(move |reader| {
         let state = reader.period(month)?.map_or(PeriodState::Open, |period| period.state);
-        Ok((state, reader.statement(org, month)?))
+        Ok((state, reader.statement(org, month)?, reader.corrections(org, month)?))
     });
-    let (period_state, lines) = found.await?;
+    let (period_state, lines, entries) = found.await?;
     Ok(shown(&StatementView {
         month: MonthText(month),
         organization_id: org,
         period_state,
-        as_provider: StatementSideView::new(org, Side::Provider, &lines),
-        as_vendor: StatementSideView::new(org, Side::Vendor, &lines),
+        as_provider: StatementSideView::new(org, Side::Provider, &lines, &entries),
+        as_vendor: StatementSideView::new(org, Side::Vendor, &lines, &entries),
     }))
 }

@@ -51,6 +51,10 @@ fn part(balance: &str, of: &str, amount: i64) -> (String, String, i64) {
     (balance.to_owned(), of.to_owned(), amount)
 }
 
+fn nothing() -> Value {
+    json!({ "amount": "0.00", "currency": "USD" })
+}
+
 /// A new key for each intent.
 fn key() -> String {
     format!("key-{}", number())
@@ -76,7 +80,10 @@ fn a_contract_is_delivered_invoiced_paid_and_its_month_is_closed() {
     let reported = stage.provider.keyed(&format!("{contract}/delivery"), "loss", &loss).expect(200);
     assert_eq!(reported["lost_gpu_minutes"], 16 * 12 * 60);
     assert_eq!(cents(&reported["value"]), 3_840_000 - 48_000);
-    assert_eq!(stage.customer.get(&contract).expect(200), reported);
+    assert_eq!(
+        stage.customer.get(&contract).expect(200),
+        merged(reported, json!({ "paid": nothing() }))
+    );
     let held = [part("held", "contract_id", 3_840_000 - 48_000 - 528_000)];
     let drawn = part("drawn", "contract_id", 528_000);
     let now = explained(&stage.customer, &stage.line);
@@ -242,6 +249,8 @@ fn its_month(stage: &Stage, vendor: &Caller, contract: &str) {
     let usage = stage.customer.get(&format!("{contract}/usage")).expect(200);
     assert_eq!(usage["data"].as_array().map(Vec::len), Some(1), "nothing of February is asked for");
     assert_eq!(usage["data"][0]["invoice_state"], "paid");
+    assert_eq!(cents(&usage["data"][0]["paid"]), 1_684_800);
+    assert_eq!(cents(&stage.customer.get(contract).expect(200)["paid"]), 1_684_800);
 }
 
 #[test]
@@ -298,7 +307,8 @@ fn a_contract_changes_for_the_fee_that_was_quoted() {
     amend("cancel", "", json!({})).refused(409, "wrong_state");
     assert_eq!(explained(&stage.customer, &stage.line), [part("drawn", "contract_id", 144_000)]);
     let kept = stage.customer.get(&contract).expect(200);
-    assert_eq!(kept, done["contract"], "what was answered is what is kept");
+    let whole = merged(done["contract"].clone(), json!({ "paid": nothing() }));
+    assert_eq!(kept, whole, "what was answered is what is kept");
     let all = stage.customer.get(&format!("{contract}/amendments")).expect(200);
     assert_eq!(all["data"][2], done["amendment"]);
     let kinds = all["data"].as_array().expect("a list").iter().map(|one| one["kind"].clone());

@@ -138,6 +138,11 @@ fn reports_are_refused_that_cannot_be() {
         grant    O1 72.01                  -> refused MoreThanThere
         grant    O1 72.00
         accrued  O1                        -> active 72.00 72 lost=64 unbilled=0.00
+        # What was credited is not lost again; what comes after it may be.
+        report   O1 40h..41h 1             -> refused MoreThanThere
+        now      49h
+        report   O1 40h..49h 1
+        accrued  O1                        -> active 127.00 127 lost=73 unbilled=55.00
         now      745h
         report   O1 743h..744h 1           -> refused AlreadyBilled
         report   O1 744h..745h 1

@@ -14,18 +14,18 @@ use super::super::amendment::Change;
 use super::super::contract::Contract;
 use super::super::{Actor, Command, Effects, Engine, Settings};
 use super::script::{Stage, number, time};
-use crate::model::Minute;
+use crate::model::{Minute, Month};
 
-/// Lines of a script that do something, drawn at random. Most of them are refused now and then:
-/// that is the point.
-fn step() -> impl Strategy<Value = String> {
-    let hour = 0..60_u32;
+/// Lines of a script that do something, drawn at random; windows begin after `base`, in hours. Many
+/// of them are refused: that is the point.
+fn step(base: u32) -> impl Strategy<Value = String> {
+    let hour = base..base + 60;
     let gpus = (1..20_u32).prop_map(|lots| lots * 4);
     let cents = 100..400_u32;
-    let customer = prop::sample::select(vec!["C1", "C2", "C3"]);
+    let customer = customer();
     let pool = prop::sample::select(vec!["A", "B"]);
     prop_oneof![
-        6 => (
+        60 => (
             customer.clone(), gpus.clone(), hour.clone(),
             1..12_u32, 0..20_u32, cents.clone(), 0..4_u32,
         )
@@ -35,27 +35,58 @@ fn step() -> impl Strategy<Value = String> {
                 let limit = format!("{}.{:02}", cents / 100, cents % 100);
                 format!("order NEW {customer} {gpus} {start}h..{end}h/{hours}h <={limit} {rest}")
             }),
-        2 => (customer.clone(), gpus.clone(), hour.clone(), 1..12_u32, 60..900_u32)
+        20 => (customer.clone(), gpus.clone(), hour.clone(), 1..12_u32, 60..900_u32)
             .prop_map(|(customer, gpus, start, hours, secs)| {
                 let end = start + hours;
                 format!("quote NEW {customer} {gpus} {start}h..{end}h firm={secs}")
             }),
-        2 => (pool.clone(), gpus, hour.clone(), 1..40_u32, cents.clone()).prop_map(
+        20 => (pool.clone(), gpus, hour.clone(), 1..40_u32, cents.clone()).prop_map(
             |(pool, gpus, start, hours, cents)| {
                 let (end, ask) = (start + hours, format!("{}.{:02}", cents / 100, cents % 100));
                 format!("listing NEW {pool} {gpus} {start}h..{end}h @{ask}")
             }
         ),
-        1 => cents.prop_map(|cents| format!("reprice OLDL @{}.{:02}", cents / 100, cents % 100)),
-        1 => Just("withdraw OLDL".to_owned()),
-        1 => customer.clone().prop_map(|customer| format!("cancel OLDO {customer}")),
-        1 => customer.prop_map(|customer| format!("take NEW {customer} OLDQ")),
-        1 => (pool, hour, 1..10_u32).prop_map(|(pool, start, hours)| {
+        10 => cents.prop_map(|cents| format!("reprice OLDL @{}.{:02}", cents / 100, cents % 100)),
+        10 => Just("withdraw OLDL".to_owned()),
+        10 => customer.clone().prop_map(|customer| format!("cancel OLDO {customer}")),
+        10 => customer.prop_map(|customer| format!("take NEW {customer} OLDQ")),
+        10 => (pool, hour, 1..10_u32).prop_map(|(pool, start, hours)| {
             format!("maintain {pool} {start}h..{}h 8", start + hours)
         }),
-        4 => Just("wait".to_owned()),
-        8 => change(),
+        40 => Just("wait".to_owned()),
+        8 => Just("leap".to_owned()),
+        80 => change(),
+        110 => till(),
+        2 => debt(),
     ]
+}
+
+fn customer() -> impl Strategy<Value = &'static str> + Clone {
+    prop::sample::select(vec!["C1", "C2", "C3"])
+}
+
+/// What becomes of what is billed.
+fn till() -> impl Strategy<Value = String> {
+    let amount = prop::sample::select(vec!["0.01", "7.00", "333.33", "2000.00", "OWED", "OWED"]);
+    prop_oneof![
+        6 => (customer(), amount.clone())
+            .prop_map(|(customer, amount)| format!("pay {customer} {amount}")),
+        1 => customer().prop_map(|customer| format!("finalize {customer}")),
+        3 => (customer(), amount.clone())
+            .prop_map(|(customer, amount)| format!("note {customer} {amount}")),
+        1 => customer().prop_map(|customer| format!("void {customer}")),
+        1 => amount.prop_map(|amount| format!("grant OLDC {amount}")),
+        2 => Just("payout P".to_owned()),
+        1 => Just("bounce P".to_owned()),
+        1 => Just("payout vendor as=vendor".to_owned()),
+        3 => Just("close LAST".to_owned()),
+    ]
+}
+
+/// A line defaults by two officers, and what is done about it.
+fn debt() -> impl Strategy<Value = String> {
+    let reason = prop::sample::select(vec!["unpaid", "insolvency", "fraud"]);
+    (customer(), reason).prop_map(|(customer, reason)| format!("fail {customer} {reason}"))
 }
 
 /// Changes to contracts and reports of their delivery, by what the contract has: so many lots and
@@ -105,7 +136,8 @@ fn market() -> Stage {
     for line in [
         "pool A gb300 96",
         "pool B gb300 64 at=sydney",
-        "program V 1:1500 guarantee=8000/500/100000 pools=A",
+        "program V 1:1500 guarantee=8000/50/100000 pools=A",
+        "officer",
         "listing L0 A 48 0h..60h @2.00 program=V",
         "line C1 20000",
         "line C2 9000",
@@ -132,7 +164,8 @@ fn play(runner: &mut TestRunner, steps: usize) -> Stage {
     let mut minutes = 0;
     let mut owners: BTreeMap<String, String> = BTreeMap::new();
     for number in 0..steps {
-        let drawn = (step(), any::<prop::sample::Index>());
+        let base = u32::try_from(minutes / 60).expect("a few years");
+        let drawn = (step(base), any::<prop::sample::Index>());
         let (step, index) = drawn.new_tree(runner).expect("a step").current();
         let pick = |names: &[String]| match names {
             [] => "nobody".to_owned(),
@@ -161,11 +194,47 @@ fn play(runner: &mut TestRunner, steps: usize) -> Stage {
                 minutes += 47;
                 line = format!("now {minutes}m");
             }
+            Some("leap") => {
+                minutes += 9 * 24 * 60 + 47;
+                line = format!("now {minutes}m");
+            }
+            Some("pay" | "note" | "void") => {
+                let customer = step.split(' ').nth(1).expect("somebody pays");
+                let Some(owed) = stage.owed(customer) else { continue };
+                line = line.replace("OWED", &owed);
+            }
+            Some("grant") => line = line.replace("OWED", "1.00"),
+            Some("close") => {
+                let now = stage.engine.now().minute();
+                line =
+                    line.replace("LAST", &Month::of(Month::of(now).start().plus(-1)).to_string());
+            }
+            Some("fail") => {
+                fail(&mut stage, &step);
+                continue;
+            }
             _ => {}
         }
         stage.try_line(&line);
     }
     stage
+}
+
+/// Two officers find a line in default, and the debt is gone through to its end.
+fn fail(stage: &mut Stage, step: &str) {
+    let words: Vec<&str> = step.split(' ').collect();
+    let (customer, reason) = (words[1], words[2]);
+    let owed = stage.owed(customer).unwrap_or_else(|| "1.00".to_owned());
+    for line in [
+        format!("default {customer} {reason} by=operator"),
+        format!("default {customer} {reason} by=officer"),
+        format!("claimpaid {customer} V 1.00"),
+        format!("pay {customer} {owed}"),
+        format!("writeoff {customer}"),
+        format!("recover {customer} 3.33"),
+    ] {
+        stage.try_line(&line);
+    }
 }
 
 /// The same commands in a new engine end in the same digest.
@@ -208,9 +277,14 @@ fn random_histories_keep_every_promise() {
         done += 200;
     }
     // A history of refusals would prove little.
-    for kind in ["cancel", "shrink", "extend", "grow", "report_delivery", "place_order"] {
+    let often = ["cancel", "shrink", "extend", "grow", "report_delivery", "place_order"];
+    let money = ["record_payment", "pay_out", "close_period", "credit_invoice", "default_line"];
+    let seldom = ["record_claim_payment", "write_off", "record_recovery", "grant_credit"];
+    let least = often.map(|kind| (kind, 1_000)).into_iter();
+    let least = least.chain(money.map(|kind| (kind, 2_000)));
+    for (kind, one_in) in least.chain(seldom.map(|kind| (kind, 5_000))) {
         let done = kinds.get(kind).copied().unwrap_or(0);
-        assert!(done * 1_000 >= commands, "{done} of {kind} in {commands}: {kinds:?}");
+        assert!(done * one_in >= commands, "{done} of {kind} in {commands}: {kinds:?}");
     }
 }
 

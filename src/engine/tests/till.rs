@@ -104,6 +104,12 @@ impl Stage {
         own.map(|it| it.id).collect()
     }
 
+    /// What is outstanding of a customer's first invoice that can still change.
+    pub fn owed(&mut self, customer: &str) -> Option<String> {
+        let org = OrgId::new(self.named(&format!("{customer}.org")));
+        self.engine.billing.of_org(org).next().map(|it| it.outstanding().to_string())
+    }
+
     fn first_invoice(&mut self, customer: &str) -> Option<InvoiceId> {
         let org = OrgId::new(self.named(&format!("{customer}.org")));
         self.engine.billing.of_org(org).next().map(|it| it.id)

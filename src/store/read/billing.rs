@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 use super::{Page, Reader, Slice, page, slice};
 use crate::engine::amendment::Amendment;
@@ -13,6 +15,7 @@ use crate::engine::billing::{
 use crate::engine::charge::Bill;
 use crate::engine::contract::Contract;
 use crate::engine::credit::Collection;
+use crate::engine::ledger::Entry;
 use crate::model::id::{ContractId, InvoiceId, LineId, OrgId, PaymentId, PayoutId};
 use crate::model::{Minute, Month, SkuCode, Window};
 use crate::store::Fault;
@@ -23,6 +26,7 @@ use crate::store::rows::billing::{
 };
 use crate::store::rows::contract::{AmendmentRow, ContractRow, amendments, contracts};
 use crate::store::rows::credit::{CollectionRow, collections, credit_lines as lines};
+use crate::store::rows::ledger::{EntryRow, entries};
 use crate::store::rows::{entities, maybe, uid};
 use crate::store::schema::Uid;
 
@@ -233,7 +237,7 @@ impl Reader {
     }
 
     /// What was billed in a month of which an organization has a part, as provider or as vendor.
-    /// What was taken back as a whole is left out.
+    /// What was taken back of it since is among the corrections of the month in which it was.
     ///
     /// # Errors
     /// When the database cannot be reached or read.
@@ -250,6 +254,29 @@ impl Reader {
             line.provider == org || line.bill.programs.iter().any(|part| part.vendor == org)
         };
         Ok(lines.into_iter().filter(has_part).map(StatementLine::from).collect())
+    }
+
+    /// What was recorded in a month and corrects bills of it or of earlier ones, or their payment,
+    /// where it is an organization's: credit notes, losses given up, recoveries. The first one
+    /// first.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or read.
+    pub fn corrections(&self, org: OrgId, month: Month) -> Result<Vec<Entry>, Fault> {
+        let (own, since) = (uid(org.uuid()), month.start().micros().count());
+        let until = month.end().micros().count();
+        let rows: Vec<EntryRow> = self.read(|db| {
+            on!(
+                db,
+                load,
+                entries::table
+                    .filter(sql::<Bool>(CORRECTIONS))
+                    .filter(entries::recorded_at.ge(since).and(entries::recorded_at.lt(until)))
+                    .filter(entries::debit_owner.eq(own).or(entries::credit_owner.eq(own)))
+                    .order(entries::no)
+            )
+        })?;
+        entities(rows)
     }
 
     /// The contracts of a line that are not over or not invoiced to their end, in order of the id.
@@ -317,22 +344,20 @@ enum Role {
     VendorOnly,
 }
 
-/// The lines of a month in which an organization has a part, but those of void invoices. A
-/// provider's are a range of an index; of a vendor's all of the month's are looked at, in the
-/// database.
+/// What corrects a bill, spelled as the condition of its partial index, word for word.
+const CORRECTIONS: &str = "kind IN ('invoice_credited', 'written_off', 'recovered')";
+
+/// The lines of a month in which an organization has a part. A provider's are a range of an index;
+/// of a vendor's all of the month's are looked at, in the database.
 fn billed_in(
     db: &mut Db,
     org: OrgId,
     month: Month,
     role: Role,
 ) -> Result<Vec<InvoiceLineRow>, Fault> {
-    let void = InvoiceState::Void.as_str();
     on!(db, load, {
         let query = invoice_lines::table
-            .inner_join(invoices::table)
             .filter(invoice_lines::month.eq(i64::from(month.count())))
-            .filter(invoices::state.ne(void))
-            .select(invoice_lines::all_columns)
             .into_boxed::<Backend>();
         let own = uid(org.uuid());
         match role {
