@@ -14,6 +14,7 @@ pub mod bench;
 pub mod config;
 pub mod demo;
 pub mod engine;
+pub mod export;
 pub mod http;
 pub mod model;
 pub mod sequencer;

@@ -4,15 +4,21 @@
 //! Exit codes: 0 well, 1 it could not be done (or `verify` found something broken), 2 wrong usage
 //! or settings, 3 another process writes this database, 70 an assertion failed: start it anew.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use headroom::bench::{self, Bench};
 use headroom::config::{Config, Flags, Told};
+use headroom::export::{self, Export, Format, Syntax, Table};
+use headroom::model::Month;
+use headroom::model::id::OrgId;
 use headroom::sequencer::Ending;
 use headroom::serve::{self, ServeError};
 use headroom::{demo, http, store, telemetry, verify};
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// Headroom: an open, self-hosted marketplace and reservation backend for GPU capacity.
 ///
@@ -33,6 +39,8 @@ enum Task {
     Serve,
     /// Look at a database: rows, audit chain, and the engine that can be built from them
     Verify,
+    /// Write the books, the invoices or the contracts as a file that other tools read
+    Export(Order),
     /// Serve a market filled with the reference data set and real demand, in its own database
     Demo(demo::Options),
     /// Print the OpenAPI document
@@ -41,6 +49,65 @@ enum Task {
     Config,
     /// Measure this program on this machine, beside what a team would build instead
     Bench(Bench),
+}
+
+/// Which file, of what, and where to.
+#[derive(Debug, Args)]
+struct Order {
+    what: What,
+    /// The kind of file of a table
+    #[arg(long, value_enum, default_value_t = Kind::Csv)]
+    format: Kind,
+    /// One customer's invoices; one party's contracts [default: everybody's]
+    #[arg(long, value_name = "ORGANIZATION")]
+    organization: Option<OrgId>,
+    /// For `focus`: the month of the invoices, such as 2027-01 [default: all]
+    #[arg(long)]
+    month: Option<Month>,
+    /// The file [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// What there is to export.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum What {
+    /// The operator's books as a journal for hledger
+    Hledger,
+    /// The operator's books as a journal for beancount
+    Beancount,
+    /// Invoices in the columns of FOCUS
+    Focus,
+    /// A table of contracts
+    Contracts,
+    /// A table of the entries of all books
+    Entries,
+    /// A table of invoices
+    Invoices,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kind {
+    Csv,
+    Parquet,
+}
+
+impl Order {
+    fn export(&self) -> Export {
+        let format = match self.format {
+            Kind::Csv => Format::Csv,
+            Kind::Parquet => Format::Parquet,
+        };
+        let table = |what| Export::Table { what, format, party: self.organization };
+        match self.what {
+            What::Hledger => Export::Journal(Syntax::Hledger),
+            What::Beancount => Export::Journal(Syntax::Beancount),
+            What::Focus => Export::Focus { customer: self.organization, month: self.month },
+            What::Contracts => table(Table::Contracts),
+            What::Entries => table(Table::Entries),
+            What::Invoices => table(Table::Invoices),
+        }
+    }
 }
 
 /// Another process writes this database.
@@ -75,13 +142,14 @@ fn main() -> ExitCode {
                 Err(error) => fail(1, &error),
             };
         }
-        Task::Serve | Task::Demo(_) | Task::Verify => {}
+        Task::Serve | Task::Demo(_) | Task::Verify | Task::Export(_) => {}
     }
     if let Err(error) = telemetry::log(&config.log, config.log_format) {
         return fail(2, &error);
     }
     match task {
         Task::Verify => look(&config),
+        Task::Export(order) => hand_out(&config, &order),
         Task::Demo(options) => show(&config, options),
         _ => serve(&config),
     }
@@ -118,6 +186,29 @@ fn look(config: &Config) -> ExitCode {
             let said = say(&report.to_string());
             if report.is_sound() { said } else { ExitCode::FAILURE }
         }
+        Err(fault) => fail(1, &fault),
+    }
+}
+
+/// Writes a file; how far it is is said where somebody watches.
+fn hand_out(config: &Config, order: &Order) -> ExitCode {
+    let written = || -> Result<(), export::Fault> {
+        let reader = store::open_to_read(&config.database)?;
+        let bar = order.out.as_ref().filter(|_| io::stderr().is_terminal()).map(|_| {
+            let looks = "{spinner} {human_pos} written, {per_sec}";
+            let style = ProgressStyle::with_template(looks).expect("the template is a constant");
+            ProgressBar::new_spinner().with_style(style)
+        });
+        let mut done = |count| bar.iter().for_each(|bar| bar.set_position(count));
+        match &order.out {
+            Some(path) => export::write(order.export(), &reader, File::create(path)?, &mut done)?,
+            None => export::write(order.export(), &reader, io::stdout(), &mut done)?,
+        }
+        bar.iter().for_each(ProgressBar::finish_and_clear);
+        Ok(())
+    };
+    match written() {
+        Ok(()) => ExitCode::SUCCESS,
         Err(fault) => fail(1, &fault),
     }
 }

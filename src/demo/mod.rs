@@ -17,6 +17,7 @@ mod replay;
 mod summary;
 mod teller;
 pub mod trace;
+mod year;
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -28,7 +29,8 @@ use self::people::{Account, People};
 use self::progress::Progress;
 use self::summary::Harvest;
 use self::teller::Teller;
-use crate::config::{Config, ConfigError, Flags, Origin};
+pub use self::year::Span;
+use crate::config::{ClockKind, Config, ConfigError, Flags, Origin};
 use crate::sequencer::{self, Clock, Ending, Pace, Stopwatch};
 use crate::serve::{self, ServeError};
 use crate::{http, store, verify};
@@ -42,6 +44,10 @@ pub struct Options {
     /// Replay so many jobs of the trace at most, evenly picked [default: all 18,645]
     #[arg(long, value_name = "COUNT")]
     pub orders: Option<usize>,
+    /// After the replay live on for so long, such as 12mo or 90d: contracts deliver, invoices are
+    /// paid, months are closed. The market is served under a clock that stands
+    #[arg(long, value_name = "SPAN")]
+    pub advance: Option<Span>,
     /// Print the summary and end
     #[arg(long)]
     pub no_serve: bool,
@@ -108,11 +114,16 @@ pub fn run(config: &Config, options: Options) -> Result<Ending, Fault> {
     if options.no_serve {
         return Ok(Ending::Stopped);
     }
-    let (market, _) = serve::Market::open(config)?;
+    let mut config = config.clone();
+    if options.advance.is_some() {
+        // The market is ahead of the machine's clock.
+        config.clock = ClockKind::Simulated(None);
+    }
+    let (market, _) = serve::Market::open(&config)?;
     let address = market.address()?;
-    tell(&serve::welcome(config, address, None));
+    tell(&serve::welcome(&config, address, None));
     tell(&format!("  metrics    http://{address}/metrics\n"));
-    Ok(market.serve(config)?)
+    Ok(market.serve(&config)?)
 }
 
 /// Makes the market in a fresh database and answers the summary.
@@ -133,7 +144,7 @@ fn make(config: &Config, options: Options) -> Result<(String, Vec<Account>), Fau
 
     let count = options.orders.unwrap_or(usize::MAX);
     let chosen = replay::pick(count);
-    let mut progress = Progress::new(chosen.len());
+    let mut progress = Progress::new("replaying", "jobs", chosen.len());
     let watch = Stopwatch::start();
     let cast = replay::Cast { market: &market, customers: &customers, calendar };
     let weekly = |teller: &mut Teller| office::keep(teller, &reader, &market);
@@ -142,6 +153,14 @@ fn make(config: &Config, options: Options) -> Result<(String, Vec<Account>), Fau
     })?;
     let seconds = watch.seconds();
     progress.end();
+    if let Some(span) = options.advance {
+        let weeks = span.weeks(calendar.now);
+        let mut progress = Progress::new("living", "weeks", weeks.len());
+        year::live(&mut teller, &reader, &market, (&weeks, options.seed), |done| {
+            progress.reach(done);
+        })?;
+        progress.end();
+    }
     teller.leave();
 
     let harvest = Harvest::gather(&reader)?;
@@ -152,6 +171,7 @@ fn make(config: &Config, options: Options) -> Result<(String, Vec<Account>), Fau
     }
     let mut text = format!("\n{HEADING}\n\n");
     text += &summary::write(&harvest, &market, &tally, &calendar);
+    text += &format!("{}\n", year::billed(&reader)?);
     text += &format!(
         "Replayed {} commands of {} jobs in {seconds:.1} s, each durable before it was answered.\n\
          Verified in {:.1} s: rows, audit chain and every invariant hold, and the database\n\

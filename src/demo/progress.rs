@@ -1,4 +1,4 @@
-//! How far the replay is: a bar on a terminal, a line now and then otherwise. Talk goes to
+//! How far something is: a bar on a terminal, a line now and then otherwise. Talk goes to
 //! standard error.
 
 use std::io::{IsTerminal, stderr};
@@ -12,20 +12,25 @@ const LINES: usize = 5;
 #[derive(Debug)]
 pub struct Progress {
     bar: Option<ProgressBar>,
+    /// What is done, to what.
+    doing: &'static str,
+    things: &'static str,
     total: usize,
     /// Lines written so far.
     told: usize,
 }
 
 impl Progress {
-    pub fn new(total: usize) -> Self {
+    pub fn new(doing: &'static str, things: &'static str, total: usize) -> Self {
         let bar = stderr().is_terminal().then(|| {
-            let looks = "replaying {bar:40} {human_pos}/{human_len} orders, {per_sec}, {eta} left";
-            let style = ProgressStyle::with_template(looks).expect("the template is a constant");
+            let looks = format!(
+                "{doing} {{bar:40}} {{human_pos}}/{{human_len}} {things}, {{per_sec}}, {{eta}} left"
+            );
+            let style = ProgressStyle::with_template(&looks).expect("the template is a constant");
             let length = u64::try_from(total).unwrap_or(u64::MAX);
             ProgressBar::new(length).with_style(style)
         });
-        Self { bar, total, told: 0 }
+        Self { bar, doing, things, total, told: 0 }
     }
 
     /// `done` of the total are through.
@@ -37,7 +42,7 @@ impl Progress {
         let due = (done * LINES).checked_div(self.total).unwrap_or(LINES);
         if due > self.told {
             self.told = due;
-            eprintln!("replayed {done} of {} jobs", self.total);
+            eprintln!("{}: {done} of {} {}", self.doing, self.total, self.things);
         }
     }
 

@@ -335,7 +335,7 @@ pub fn table(header: &[&str]) -> Table {
 }
 
 /// Numbers stand right, from this column on.
-fn align_right(table: &mut Table, from: usize) {
+pub fn align_right(table: &mut Table, from: usize) {
     for column in table.column_iter_mut().skip(from) {
         column.set_cell_alignment(CellAlignment::Right);
     }
@@ -355,7 +355,7 @@ fn grouped(number: i64) -> String {
 }
 
 /// An amount with its thousands apart and so many decimals at least.
-fn dollars(amount: Money, least: usize) -> String {
+pub fn dollars(amount: Money, least: usize) -> String {
     format!("{}.{:0<least$}", whole_dollars(amount), decimals(amount))
 }
 

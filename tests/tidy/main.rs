@@ -32,6 +32,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("bench", BELOW_MAIN),
     ("serve", BELOW_MAIN),
     ("verify", &["model", "engine", "store"]),
+    ("export", &["model", "engine", "store"]),
     ("main", EVERYTHING),
 ];
 
@@ -49,6 +50,7 @@ const BELOW_MAIN: &[&str] = &[
     "client",
     "serve",
     "verify",
+    "export",
 ];
 
 const EVERYTHING: &[&str] = &[

@@ -27,6 +27,25 @@ impl Reader {
         Ok(accounts)
     }
 
+    /// So many entries of all books, in the order in which they were recorded, from the one after
+    /// number `after` on.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or read.
+    pub fn entries_after(&self, after: u64, limit: u32) -> Result<Vec<Entry>, Fault> {
+        let rows: Vec<EntryRow> = self.read(|db| {
+            on!(
+                db,
+                load,
+                entries::table
+                    .filter(entries::no.gt(number(after)))
+                    .order(entries::no)
+                    .limit(i64::from(limit))
+            )
+        })?;
+        entities(rows)
+    }
+
     /// Ledger entries, newest first; the cursor is the entry's number. Filter: the contract, and
     /// the credit line in whose book they are.
     ///
