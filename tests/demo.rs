@@ -60,6 +60,21 @@ fn a_small_demo_tells_what_it_did_and_holds() {
 }
 
 #[test]
+fn a_demo_lives_on_and_closes_its_months() {
+    let place = tempfile::tempdir().expect("a folder");
+    let folder = place.path().join("demo");
+    let arguments = ["demo", "--no-serve", "--orders", "120", "--advance", "4mo"];
+    let text = headroom(&folder, &arguments);
+    let closed = text.lines().filter(|line| line.trim_end().ends_with(" closed")).count();
+    assert!(closed >= 4, "{closed} months are closed in\n{text}");
+    assert!(text.contains("Trial balance over all books: 0"), "{text}");
+    let journal = headroom(&folder, &["export", "hledger"]);
+    assert!(journal.contains("revenue_earned") && journal.contains("payout_paid"), "{journal}");
+    let rows = headroom(&folder, &["export", "invoices"]);
+    assert!(rows.lines().count() > closed, "an invoice a customer and month:\n{rows}");
+}
+
+#[test]
 fn a_demo_does_not_begin_where_a_market_is() {
     let place = tempfile::tempdir().expect("a folder");
     let folder = place.path().join("demo");

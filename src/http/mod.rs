@@ -18,6 +18,7 @@ pub mod collection;
 pub mod contracts;
 pub mod delivery;
 pub mod events;
+mod exports;
 pub mod exposure;
 pub mod factories;
 pub mod holds;
@@ -67,6 +68,7 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, middleware, web};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 pub use openapi::openapi;
@@ -104,6 +106,8 @@ pub struct Door {
     metrics: Option<PrometheusHandle>,
     /// Event streams that are open.
     streams: AtomicUsize,
+    /// Room for exports.
+    exports: Arc<Semaphore>,
 }
 
 impl Door {
@@ -114,7 +118,9 @@ impl Door {
         metrics: Option<PrometheusHandle>,
     ) -> Self {
         let (remembered, uses) = (Remembered::default(), Uses::default());
-        Self { desk, reader, signer, remembered, uses, metrics, streams: AtomicUsize::new(0) }
+        let exports = Arc::new(Semaphore::new(exports::EXPORTS_MAX));
+        let streams = AtomicUsize::new(0);
+        Self { desk, reader, signer, remembered, uses, metrics, streams, exports }
     }
 
     /// Hands in a command and answers what came of it, as it was or will be written under its key.

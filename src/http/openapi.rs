@@ -78,6 +78,7 @@ fn tags() -> Vec<utoipa::openapi::Tag> {
         ("Credit", "Applications and credit lines"),
         ("Trading", "Quotes, orders and contracts"),
         ("Billing", "Invoices, payments, payouts, statements and months"),
+        ("Exports", "Files for accounting tools, cost tools and spreadsheets"),
         ("Market", "What is free, offered and paid; the clock"),
         ("Ledger", "The books and the audit trail"),
         ("Events", "What an organization is told"),
@@ -144,8 +145,8 @@ fn complete(path: &str, operation: &mut Operation) {
     if HOLDING.contains(&path) && has_body {
         statuses.push((402, "No credit line, or too little on it"));
     }
-    if path == "/v1/events/stream" {
-        statuses.push((429, "Too many streams"));
+    if path == "/v1/events/stream" || path.starts_with("/v1/exports/") {
+        statuses.push((429, "Too many at once"));
     }
     if path == "/metrics" {
         statuses.push((404, "This server measures nothing"));

@@ -9,9 +9,9 @@ use super::problem::Problem;
 use super::reply::Reply;
 use super::{
     amendments, applications, audit, calendar, catalogue, clock, collection, contracts, delivery,
-    events, exposure, factories, holds, invoices, keys, ledger, lines, listings, market, members,
-    meta, orders, organizations, payments, payouts, periods, pools, programs, quotes, sessions,
-    statements,
+    events, exports, exposure, factories, holds, invoices, keys, ledger, lines, listings, market,
+    members, meta, orders, organizations, payments, payouts, periods, pools, programs, quotes,
+    sessions, statements,
 };
 
 /// Writes the page below as actix routes, as a table, and as the list the API reference is made
@@ -153,6 +153,11 @@ routes! {
     "/v1/periods/{month}" { get periods::get }
     "/v1/periods/{month}/close" { post periods::close }
     "/v1/periods/{month}/lock" { post periods::lock }
+    "/v1/exports/focus" { get exports::focus }
+    "/v1/exports/contracts" { get exports::contracts }
+    "/v1/exports/invoices" { get exports::invoices }
+    "/v1/exports/entries" { get exports::entries }
+    "/v1/exports/journal" { get exports::journal }
     // -- Market --
     "/v1/market/availability" { get market::availability }
     "/v1/market/book" { get market::book }

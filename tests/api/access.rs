@@ -128,6 +128,12 @@ get    /v1/periods/{month}                         401  403  403  403  403  403 
 post   /v1/periods/{month}/close                   401  403  403  403  403  403  403  200  403
 post   /v1/periods/{month}/lock                    401  403  403  403  403  403  403  200  403
 
+get    /v1/exports/focus                           401  200  200  200  200  200  200  200  200
+get    /v1/exports/contracts                       401  200  200  200  200  200  200  200  200
+get    /v1/exports/invoices                        401  200  200  200  200  200  200  200  200
+get    /v1/exports/entries                         401  403  403  403  403  403  200  200  200
+get    /v1/exports/journal                         401  403  403  403  403  403  200  200  200
+
 get    /v1/market/availability                     200  200  200  200  200  200  200  200  200
 get    /v1/market/book                             200  200  200  200  200  200  200  200  200
 get    /v1/market/trades                           200  200  200  200  200  200  200  200  200

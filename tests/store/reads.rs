@@ -124,6 +124,14 @@ fn what_is_written_beside_is_read_back(place: &Place) {
         assert_eq!(answer.body, [0, 0xff, b'{', b'}']);
     }
     assert_eq!(reader.kept(1 << 62).unwrap(), None);
+    let mut recorded = Vec::new();
+    while let Some(more) = Some(reader.entries_after(recorded.len() as u64, 7).unwrap()) {
+        if more.is_empty() {
+            break;
+        }
+        recorded.extend(more);
+    }
+    assert_eq!(recorded, market.entries, "in the order in which they were recorded");
     let entries = reader.entries(None, None, &all()).unwrap().data;
     assert_eq!(entries, newest(&market.entries, |_| true));
     let contract = market.contracts[2].id;

@@ -25,7 +25,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sequencer", &["model", "engine", "store", "view"]),
     ("courier", &["model", "engine", "store", "view"]),
     ("console", &[]),
-    ("http", &["model", "engine", "store", "view", "sequencer", "courier", "console"]),
+    ("http", &["model", "engine", "store", "view", "sequencer", "courier", "console", "export"]),
     // The command line is a guest: it knows the words and the public API, nothing of the house.
     ("client", &["model"]),
     ("demo", BELOW_MAIN),
@@ -67,6 +67,7 @@ const EVERYTHING: &[&str] = &[
     "client",
     "serve",
     "verify",
+    "export",
     "demo",
     "bench",
 ];
