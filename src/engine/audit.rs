@@ -2,6 +2,7 @@
 //! nothing.
 
 mod collections;
+mod incidents;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,7 @@ impl Engine {
     pub fn audit(&self) -> Vec<String> {
         let mut broken = Vec::new();
         self.audit_capacity(&mut broken);
+        self.audit_incidents(&mut broken);
         self.audit_lines(&mut broken);
         self.audit_contracts(&mut broken);
         self.audit_receivables(&mut broken);

@@ -9,14 +9,15 @@ use super::capacity::{Factory, FactoryState, Phase, Pool};
 use super::catalogue::{Region, Sku};
 use super::contract::{Contract, ContractBrief};
 use super::credit::{Application, Balances, Collection, DefaultReason, Line};
+use super::incident::Incident;
 use super::listing::{Audience, Listing, OrderLimits};
 use super::order::{Ask, Order, TimeInForce};
 use super::party::{ApiKey, Capabilities, Organization, Session, User};
 use super::program::{Program, ProgramTerms};
 use super::quote::Quote;
 use crate::model::id::{
-    ApplicationId, ContractId, FactoryId, InvoiceId, KeyId, LineId, ListingId, OrderId, OrgId,
-    PaymentId, PayoutId, PoolId, ProgramId, QuoteId, SessionId, UserId,
+    ApplicationId, ContractId, FactoryId, IncidentId, InvoiceId, KeyId, LineId, ListingId, OrderId,
+    OrgId, PaymentId, PayoutId, PoolId, ProgramId, QuoteId, SessionId, UserId,
 };
 use crate::model::{
     Country, Gpus, GroupCode, Micros, Minute, Money, Month, Price, RegionCode, Role, Segment,
@@ -212,6 +213,24 @@ pub enum Command {
     AddPhase {
         pool: PoolId,
         phase: Phase,
+    },
+    /// A phase that has not come yet comes later. Phases are counted from one.
+    PostponePhase {
+        pool: PoolId,
+        phase: usize,
+        from: Minute,
+        note: String,
+    },
+    /// A maintenance window ends now, or does not begin. Windows are counted from one.
+    EndMaintenance {
+        pool: PoolId,
+        window: usize,
+    },
+    /// A customer whose contract runs short takes the other pool that is offered, or does not.
+    AnswerSubstitution {
+        incident: IncidentId,
+        contract: ContractId,
+        accept: bool,
     },
     /// So many fewer GPUs within a window.
     AddMaintenance {
@@ -474,6 +493,9 @@ impl Command {
             Command::ChangeFactory { .. } => "change_factory",
             Command::CreatePool { .. } => "create_pool",
             Command::AddPhase { .. } => "add_phase",
+            Command::PostponePhase { .. } => "postpone_phase",
+            Command::EndMaintenance { .. } => "end_maintenance",
+            Command::AnswerSubstitution { .. } => "answer_substitution",
             Command::AddMaintenance { .. } => "add_maintenance",
             Command::PublishListing(_) => "publish_listing",
             Command::ReleaseListing { .. } => "release_listing",
@@ -537,7 +559,8 @@ pub enum Answer {
     Program(Program),
     Factory(Factory),
     Pool(Pool),
-    /// The pool after a maintenance window was added, and the contracts that it touches.
+    Incident(Incident),
+    /// The pool after it has less, and the contracts that run short by it.
     Maintenance {
         pool: Pool,
         touched: Vec<ContractBrief>,

@@ -11,6 +11,7 @@ use super::command::Stamp;
 use super::deadline::Due;
 use super::effect::Effects;
 use super::event::{EventData, EventKind};
+use super::incident::Substitute;
 use super::matching::{Block, Draw};
 use super::order::Order;
 use super::program::FrozenProgram;
@@ -83,6 +84,10 @@ pub struct Contract {
     pub allocations: Vec<Draw>,
     /// What of the allocations was not delivered, as reported: the dearest draws first.
     pub losses: Vec<Draw>,
+    /// Other pools of the provider that stand in for its own.
+    pub substitutes: Vec<Substitute>,
+    /// It is short in an open incident, or may still be.
+    pub degraded: bool,
     pub terms: Terms,
     pub commitments: Vec<Commitment>,
     pub state: ContractState,
@@ -199,6 +204,10 @@ impl Contract {
         due.map(|(instant, due)| (instant.micros(), due))
     }
 
+    pub(super) fn brief(&self) -> ContractBrief {
+        ContractBrief { id: self.id, gpus: self.gpus, window: self.window, state: self.state }
+    }
+
     /// What of its value is not yet earned, and so held on the line.
     pub fn unaccrued(&self) -> Money {
         self.value.checked_sub(self.accrued).expect("a contract never accrues more than its value")
@@ -255,6 +264,8 @@ impl Engine {
             average: average.expect("a block is at asks, which are bounded"),
             allocations: block.draws,
             losses: Vec::new(),
+            substitutes: Vec::new(),
+            degraded: false,
             terms: Terms {
                 platform_fee: self.settings.platform_fee,
                 cancellation_fee: self.settings.cancellation_fee,

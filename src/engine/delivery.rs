@@ -13,6 +13,7 @@ use super::contract::Contract;
 use super::deadline::Due;
 use super::effect::{Change, Effects};
 use super::event::EventKind;
+use super::incident::Part;
 use super::ledger::{Account, AccountKey, EntryKind, Transfer};
 use super::matching::{Draw, Stack};
 use super::refusal::Refusal;
@@ -346,6 +347,26 @@ fn lose(contract: &Contract, window: Window, missing: Gpus) -> Result<Vec<Draw>,
     let mut stack = Stack::of(&contract.allocations);
     stack.remove(&contract.losses);
     Ok(stack.dearest(Schedule::flat(window, i64::from(missing))))
+}
+
+impl Contract {
+    /// What of its draws is lost when so much is missing besides what is lost already, as far as
+    /// there is anything left: the dearest first.
+    pub(super) fn lose_what_is_left(&self, missing: &[Part]) -> Vec<Draw> {
+        let mut left = self.promised();
+        for lost in &self.losses {
+            left.add(lost.window, -i64::from(lost.gpus));
+        }
+        let mut wanted = Schedule::empty();
+        for part in missing {
+            for has in left.within(part.window) {
+                wanted.add(has.window, has.count.min(i64::from(part.gpus)).max(0));
+            }
+        }
+        let mut stack = Stack::of(&self.allocations);
+        stack.remove(&self.losses);
+        stack.dearest(wanted)
+    }
 }
 
 /// What the ladder of a contract's terms credits for what was delivered since the last invoice.

@@ -11,6 +11,7 @@ use super::catalogue::{Region, Sku};
 use super::contract::Contract;
 use super::credit::{Application, Collection, Line};
 use super::event::Event;
+use super::incident::Incident;
 use super::ledger::{self, AccountKey, Balance};
 use super::listing::Listing;
 use super::order::Order;
@@ -19,8 +20,8 @@ use super::program::Program;
 use super::quote::Quote;
 use super::remember::Kept;
 use crate::model::id::{
-    ApplicationId, ContractId, FactoryId, InvoiceId, KeyId, LineId, ListingId, OrderId, OrgId,
-    PaymentId, PayoutId, PoolId, ProgramId, QuoteId, SessionId, UserId,
+    ApplicationId, ContractId, FactoryId, IncidentId, InvoiceId, KeyId, LineId, ListingId, OrderId,
+    OrgId, PaymentId, PayoutId, PoolId, ProgramId, QuoteId, SessionId, UserId,
 };
 use crate::model::{Micros, Month, RegionCode, SkuCode};
 
@@ -150,6 +151,7 @@ pub struct Effects {
     pub payouts: Facts<PayoutId, Payout>,
     pub periods: Facts<Month, Period>,
     pub collections: Facts<LineId, Collection>,
+    pub incidents: Facts<IncidentId, Incident>,
     pub accounts: Facts<AccountKey, Balance>,
     /// The last event number of each organization that was told something.
     pub event_heads: Facts<OrgId, u64>,
@@ -192,6 +194,7 @@ impl Effects {
             payouts,
             periods,
             collections,
+            incidents,
             accounts,
             event_heads,
             amendments,
@@ -222,6 +225,7 @@ impl Effects {
             + payouts.notes
             + periods.notes
             + collections.notes
+            + incidents.notes
             + accounts.notes
             + event_heads.notes
             + amendments.len()

@@ -20,6 +20,7 @@ pub mod deadline;
 mod delivery;
 pub mod effect;
 pub mod event;
+pub mod incident;
 pub mod ledger;
 pub mod listing;
 pub mod matching;
@@ -96,6 +97,7 @@ pub struct Engine {
     book: book::Book,
     quotes: quote::Quotes,
     contracts: contract::Contracts,
+    incidents: incident::Incidents,
     billing: billing::Billing,
     credit: credit::Credit,
     ledger: ledger::Ledger,
@@ -118,6 +120,7 @@ impl Engine {
             book: book::Book::default(),
             quotes: quote::Quotes::default(),
             contracts: contract::Contracts::default(),
+            incidents: incident::Incidents::default(),
             billing: billing::Billing::default(),
             credit: credit::Credit::default(),
             ledger: ledger::Ledger::default(),
@@ -237,6 +240,13 @@ impl Engine {
                 self.create_pool(at, id, factory, sku, phases, out)
             }
             Command::AddPhase { pool, phase } => self.add_phase(at, pool, phase, out),
+            Command::PostponePhase { pool, phase, from, note } => {
+                self.postpone_phase(at, pool, phase, from, &note, out)
+            }
+            Command::EndMaintenance { pool, window } => self.end_maintenance(at, pool, window, out),
+            Command::AnswerSubstitution { incident, contract, accept } => {
+                self.answer_substitution(at, incident, contract, accept, out)
+            }
             Command::AddMaintenance { pool, window, gpus, note } => {
                 self.add_maintenance(at, pool, window, gpus, note, out)
             }

@@ -404,6 +404,8 @@ impl Engine {
     /// Supply appeared in a market: the first resting orders are tried again now, the rest by a
     /// sweep.
     pub(super) fn retry(&mut self, at: &Stamp, sku: &SkuCode, out: &mut Effects) {
+        // Who has a contract comes before who waits for one.
+        self.review_incidents(at, sku, out);
         let (ids, more) = self.book.first(sku, limits::RETRIES_PER_EVENT);
         self.retry_these(at, sku, &ids, more, out);
     }

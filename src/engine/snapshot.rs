@@ -11,6 +11,7 @@ use super::contract::Contract;
 use super::credit::{Application, Collection, Credit, Line};
 use super::deadline::Due;
 use super::event::Heads;
+use super::incident::{Affected, Incident, Incidents};
 use super::ledger::{AccountKey, Balance, Ledger};
 use super::listing::Listing;
 use super::order::Order;
@@ -61,6 +62,8 @@ pub struct Snapshot {
     pub periods: Vec<Period>,
     /// Of lines in default.
     pub collections: Vec<Collection>,
+    /// Open.
+    pub incidents: Vec<Incident>,
     pub accounts: Vec<(AccountKey, Balance)>,
     pub event_heads: Vec<(OrgId, u64)>,
     /// Not expired at `now`, oldest first.
@@ -94,6 +97,7 @@ impl Engine {
             payouts: self.billing.payouts.values().cloned().collect(),
             periods: self.billing.periods.values().cloned().collect(),
             collections: self.credit.collections.values().cloned().collect(),
+            incidents: self.incidents.open.values().cloned().collect(),
             accounts: self.ledger.accounts().collect(),
             event_heads: self.events.last.iter().map(|(org, no)| (*org, *no)).collect(),
             kept: self.memory.kept(self.now).collect(),
@@ -126,6 +130,7 @@ impl Engine {
             payouts,
             periods,
             collections,
+            incidents,
             accounts,
             event_heads,
             kept,
@@ -151,8 +156,15 @@ impl Engine {
                 *frozen = engine.programs.share(frozen);
             }
             engine.capacity.retake(contract.pool, &contract.allocations);
+            engine.stand_in(&contract);
             engine.contracts.unsettled.insert(contract.id, Box::new(contract));
         }
+        for incident in &incidents {
+            for offer in incident.affected.iter().filter_map(Affected::waiting) {
+                engine.capacity.lend(offer.pool, &offer.parts);
+            }
+        }
+        engine.incidents = Incidents::from_parts(incidents);
         engine.capacity.outline_all();
         for order in orders {
             engine.book.add(order);
@@ -204,6 +216,7 @@ impl Engine {
         let contracts = self.contracts.iter().flat_map(Contract::deadlines);
         sessions
             .chain(contracts)
+            .chain(self.incidents.open.values().filter_map(Incident::deadline))
             .chain(self.billing.deadlines(&self.settings))
             .chain(listings)
             .chain(lines)

@@ -9,9 +9,9 @@ use super::problem::Problem;
 use super::reply::Reply;
 use super::{
     amendments, applications, audit, calendar, catalogue, clock, collection, contracts, delivery,
-    events, exposure, factories, holds, invoices, keys, ledger, lines, listings, market, members,
-    meta, orders, organizations, payments, payouts, periods, pools, programs, quotes, sessions,
-    statements,
+    events, exposure, factories, holds, incidents, invoices, keys, ledger, lines, listings, market,
+    members, meta, orders, organizations, payments, payouts, periods, pools, programs, quotes,
+    sessions, statements,
 };
 
 /// Writes the page below as actix routes, as a table, and as the list the API reference is made
@@ -88,6 +88,11 @@ routes! {
     "/v1/pools" { get pools::list, post pools::create }
     "/v1/pools/{id}" { get pools::get }
     "/v1/pools/{id}/phases" { post pools::add_phase }
+    "/v1/pools/{id}/phases/postpone" { post incidents::postpone }
+    "/v1/pools/{id}/maintenance/end" { post incidents::end_maintenance }
+    "/v1/incidents" { get incidents::list }
+    "/v1/incidents/{id}" { get incidents::get }
+    "/v1/incidents/{id}/answer" { post incidents::answer }
     "/v1/pools/{id}/maintenance" { post pools::add_maintenance }
     "/v1/pools/{id}/schedule" { get pools::schedule }
     // -- Programs and listings --

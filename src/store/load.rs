@@ -19,6 +19,7 @@ use super::rows::credit::{
     ApplicationRow, CollectionRow, LineRow, collections, credit_applications as applications,
     credit_lines as lines,
 };
+use super::rows::incident::{IncidentRow, incidents};
 use super::rows::ledger::{AccountRow, accounts};
 use super::rows::party::{
     ApiKeyRow, OrganizationRow, SessionRow, UserRow, api_keys, organizations, sessions, users,
@@ -99,6 +100,8 @@ fn read(db: &mut Db) -> Result<Loaded, Fault> {
         on!(db, load, payouts::table.filter(sql::<Bool>(IN_TRANSIT)).order(payouts::id))?;
     let months: Vec<PeriodRow> = on!(db, load, periods::table.order(periods::month))?;
     let debts: Vec<CollectionRow> = on!(db, load, collections::table.order(collections::line))?;
+    let trouble: Vec<IncidentRow> =
+        on!(db, load, incidents::table.filter(sql::<Bool>(OPEN)).order(incidents::id))?;
     let heads: Vec<HeadRow> = on!(db, load, event_heads::table.order(event_heads::org))?;
     let snapshot = Snapshot {
         now,
@@ -124,6 +127,7 @@ fn read(db: &mut Db) -> Result<Loaded, Fault> {
         payouts: entities(under_way)?,
         periods: entities(months)?,
         collections: entities(debts)?,
+        incidents: entities(trouble)?,
         accounts: all_accounts(db)?,
         event_heads: entities(heads)?,
         kept: remembered_keys(db, now)?,

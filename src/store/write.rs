@@ -14,6 +14,7 @@ use super::rows::billing::{
 use super::rows::capacity::{FactoryRow, ListingRow, PoolRow, RegionRow, SkuRow};
 use super::rows::contract::{AllocationRow, AmendmentRow, ContractRow, allocations};
 use super::rows::credit::{ApplicationRow, CollectionRow, LineRow};
+use super::rows::incident::{IncidentCustomerRow, IncidentRow};
 use super::rows::ledger::{AccountRow, EntryRow};
 use super::rows::party::{ApiKeyRow, OrganizationRow, SessionRow, UserRow};
 use super::rows::program::{ProgramRow, VersionRow, program_versions};
@@ -162,6 +163,7 @@ fn plan(batch: &Batch, versions: Vec<VersionRow>, there: &There<'_>) -> Plan {
         payouts,
         periods,
         collections,
+        incidents,
         accounts,
         event_heads,
         amendments,
@@ -202,6 +204,8 @@ fn plan(batch: &Batch, versions: Vec<VersionRow>, there: &There<'_>) -> Plan {
     plan.facts::<_, _, PayoutRow>(payouts);
     plan.facts::<_, _, PeriodRow>(periods);
     plan.facts::<_, _, CollectionRow>(collections);
+    plan.facts::<_, _, IncidentRow>(incidents);
+    plan.births(incidents.births().flat_map(IncidentCustomerRow::of).collect());
     plan.keyed(accounts, AccountRow::of);
     plan.births(entries.iter().map(EntryRow::from).collect());
     plan.keyed(event_heads, |org, last| HeadRow::of(*org, *last));

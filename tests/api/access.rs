@@ -6,7 +6,7 @@ use headroom::http::routes;
 use serde_json::{Value, json};
 
 use crate::asking::{Caller, id};
-use crate::past::{Past, contract_of, live_a_month, send, terms};
+use crate::past::{Past, contract_of, live_a_month, send, shortfall, terms};
 use crate::server::{ADMIN, PASSWORD, Server};
 use crate::stage::{SKU, Stage, admitted, credit, member, merged, number, offer, pool, sign_up};
 
@@ -56,6 +56,11 @@ post   /v1/pools                                   401  403  403  403  201  404 
 get    /v1/pools/{id}                              401  404  404  404  200  404  200  200  200
 post   /v1/pools/{id}/phases                       401  403  403  403  200  404  403  403  403
 post   /v1/pools/{id}/maintenance                  401  403  403  403  200  404  403  403  403
+post   /v1/pools/{id}/phases/postpone              401  403  403  403  200  404  403  403  403
+post   /v1/pools/{id}/maintenance/end              401  403  403  403  200  404  403  403  403
+get    /v1/incidents                               401  200  200  200  200  200  200  200  200
+get    /v1/incidents/{id}                          401  200  200  200  200  404  200  200  200
+post   /v1/incidents/{id}/answer                   401  403  200  200  403  404  403  403  403
 get    /v1/pools/{id}/schedule                     401  404  404  404  200  404  200  200  200
 
 get    /v1/programs                                401  200  200  200  200  200  200  200  200
@@ -343,6 +348,7 @@ impl World {
                 id(&provider.post("/v1/factories", &body).expect(201))
             }
             (_, path) if path.starts_with("/v1/pools/{id}") => one.clone(),
+            (_, path) if path.starts_with("/v1/incidents/{id}") => shortfall(stage).0,
             (_, path) if path.starts_with("/v1/programs/{id}") => self.program.clone(),
             (_, "/v1/listings/{id}" | "/v1/listings/{id}/reprice") => self.stage.listing.clone(),
             (_, "/v1/listings/{id}/publish" | "/v1/listings/{id}/withdraw") => draft(),
@@ -456,6 +462,15 @@ impl World {
             "/v1/pools/{id}/maintenance" => json!({
                 "gpus": 4, "start_at": "2027-08-01T00:00:00Z", "end_at": "2027-08-02T00:00:00Z",
             }),
+            "/v1/pools/{id}/phases/postpone" => {
+                json!({ "phase": 2, "from": "2027-07-01T00:00:00Z", "note": "late" })
+            }
+            "/v1/pools/{id}/maintenance/end" => json!({ "window": 1 }),
+            "/v1/incidents/{id}/answer" => {
+                let newest = admin.get("/v1/incidents?state=open").expect(200);
+                let contract = &newest["data"][0]["affected"][0]["contract_id"];
+                json!({ "contract_id": contract, "answer": "accept" })
+            }
             "/v1/programs" => terms(&self.vendor),
             "/v1/programs/{id}/versions" => {
                 json!({ "shares": [{ "from_month": 1, "vendor_share_bps": 1400 }] })

@@ -12,6 +12,7 @@ mod access;
 mod billing;
 mod credit;
 mod explained;
+mod incidents;
 mod journey;
 mod lists;
 mod malformed;

@@ -5,11 +5,13 @@ use crate::sample::{NOW, Sample, batch};
 use crate::{Place, twin};
 use headroom::engine::billing::{InvoiceState, PayoutState};
 use headroom::engine::credit::{ApplicationState, LineState};
+use headroom::engine::incident::IncidentState;
 use headroom::engine::listing::ListingState;
 use headroom::engine::order::OrderState;
 use headroom::engine::quote::QuoteState;
 use headroom::engine::snapshot::Snapshot;
-use headroom::store::read::Page;
+use headroom::model::id::OrgId;
+use headroom::store::read::{IncidentFilter, Page};
 use headroom::store::{Durable, Reader};
 use std::sync::Arc;
 
@@ -94,6 +96,7 @@ fn assert_snapshot(snapshot: &Snapshot, market: &Sample, seq: u64) {
         payouts: only(kept.payouts, |thing| thing.state == PayoutState::InTransit),
         periods: kept.periods,
         collections: kept.collections,
+        incidents: only(kept.incidents, |thing| thing.state == IncidentState::Open),
         accounts: kept.accounts,
         event_heads: kept.heads,
         kept: only(kept.kept, |thing| thing.expires_at > NOW),
@@ -152,6 +155,7 @@ fn assert_read(reader: &Reader, market: &Sample) {
         invoices, invoice, invoices(Default::default()), id, |it| it;
         payments, payment, payments(Default::default()), id, |it| it;
         payouts, payout, payouts(Default::default()), id, |it| it;
+        incidents, incident, incidents(Default::default()), id, |it| it;
     }
     assert_eq!(reader.periods().unwrap(), market.periods);
     for period in &market.periods {
@@ -169,6 +173,18 @@ fn assert_read(reader: &Reader, market: &Sample) {
         let is_void = invoice.state == InvoiceState::Void;
         let due = if is_void { 0 } else { invoice.lines.len() };
         assert_eq!(stated.len(), due, "of {}", invoice.id);
+    }
+    for incident in &market.incidents {
+        let parties = incident.affected.iter().map(|it| it.customer).chain([incident.provider]);
+        for party in parties.map(Some) {
+            let filter = IncidentFilter { party, ..IncidentFilter::default() };
+            let theirs = reader.incidents(&filter, &Page { after: None, limit: 1_000 }).unwrap();
+            assert!(theirs.data.contains(incident), "{party:?} sees {}", incident.id);
+        }
+        let party = Some(OrgId::new(uuid::Uuid::nil()));
+        let filter = IncidentFilter { party, ..IncidentFilter::default() };
+        let others = reader.incidents(&filter, &Page { after: None, limit: 1_000 }).unwrap();
+        assert_eq!(others.data, []);
     }
     assert_eq!(reader.accounts(None).unwrap(), market.accounts);
 }

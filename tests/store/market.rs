@@ -146,7 +146,7 @@ impl Market {
         );
         for _ in 0..2 {
             let id = PoolId::new(self.mint());
-            let phases = vec![Phase { gpus: 400_000, from: Minute::new(START - 60_000) }];
+            let phases = vec![Phase::new(400_000, Minute::new(START - 60_000))];
             let sku = "gb300-nvl72".parse().unwrap();
             self.must(provider, Command::CreatePool { id, factory, sku, phases });
             self.pools.push(id);

@@ -11,6 +11,7 @@ use headroom::engine::credit::{
 };
 use headroom::engine::effect::{Effects, Facts};
 use headroom::engine::event::{Event, EventData, EventKind};
+use headroom::engine::incident::{Incident, Substitute};
 use headroom::engine::ledger::{Account, AccountKey, Balance, Entry, EntryKind, Side};
 use headroom::engine::listing::{Audience, Listing, ListingState, OrderLimits};
 use headroom::engine::matching::{Alternative, AlternativeKind, Block, Draw, Shortage};
@@ -142,6 +143,7 @@ pub struct Sample {
     pub payouts: Vec<Payout>,
     pub periods: Vec<Period>,
     pub collections: Vec<Collection>,
+    pub incidents: Vec<Incident>,
     pub amendments: Vec<Amendment>,
     pub accounts: Vec<(AccountKey, Balance)>,
     pub heads: Vec<(OrgId, u64)>,
@@ -265,7 +267,7 @@ impl Sample {
             factory,
             region: code("region"),
             sku: code("sku"),
-            phases: dice.some(3, |dice| Phase { gpus: dice.many(), from: dice.minute() }),
+            phases: dice.some(3, |dice| Phase::new(dice.many(), dice.minute())),
             maintenance: dice.some(3, |dice| Maintenance {
                 window: dice.window(),
                 gpus: dice.many(),
@@ -479,6 +481,7 @@ impl Sample {
         put(&mut out.payouts, born, &self.payouts, |thing| thing.id);
         put(&mut out.periods, born, &self.periods, |thing| thing.month);
         put(&mut out.collections, born, &self.collections, |thing| thing.line);
+        put(&mut out.incidents, born, &self.incidents, |thing| thing.id);
         for (key, balance) in &self.accounts {
             note(&mut out.accounts, born, *key, *balance);
         }
@@ -601,6 +604,12 @@ fn contract(place: usize, still: &mut Dice, dice: &mut Dice, programs: &[Program
         average: dice.price(),
         allocations: dice.some(4, |dice| draw(dice, place)),
         losses: dice.some(2, |dice| draw(dice, place)),
+        substitutes: dice.some(2, |dice| Substitute {
+            pool: PoolId::new(dice.uuid()),
+            gpus: dice.many(),
+            window: dice.window(),
+        }),
+        degraded: dice.pick(&[true, false]),
         terms: Terms {
             platform_fee: still.pick(&[0, 500, 10_000]),
             cancellation_fee: still.pick(&[0, 2_500, 10_000]),

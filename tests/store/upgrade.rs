@@ -36,6 +36,10 @@ const BACK: &str = "
     ALTER TABLE contracts DROP COLUMN settled;
     ALTER TABLE contracts DROP COLUMN amendments;
     ALTER TABLE credit_lines DROP COLUMN past_due_since;
+    DROP TABLE incident_customers;
+    DROP TABLE incidents;
+    ALTER TABLE contracts DROP COLUMN substitutes;
+    ALTER TABLE contracts DROP COLUMN degraded;
     ALTER TABLE organizations DROP COLUMN group_code;
     DELETE FROM __diesel_schema_migrations WHERE version > '00000000000002';";
 

@@ -23,7 +23,7 @@ fn step() -> impl Strategy<Value = String> {
     let gpus = (1..20_u32).prop_map(|lots| lots * 4);
     let cents = 100..400_u32;
     let customer = prop::sample::select(vec!["C1", "C2", "C3"]);
-    let pool = prop::sample::select(vec!["A", "B"]);
+    let pool = prop::sample::select(vec!["A", "A", "B", "D", "E"]);
     prop_oneof![
         6 => (
             customer.clone(), gpus.clone(), hour.clone(),
@@ -50,12 +50,19 @@ fn step() -> impl Strategy<Value = String> {
         1 => Just("withdraw OLDL".to_owned()),
         1 => customer.clone().prop_map(|customer| format!("cancel OLDO {customer}")),
         1 => customer.prop_map(|customer| format!("take NEW {customer} OLDQ")),
-        1 => (pool, hour, 1..10_u32).prop_map(|(pool, start, hours)| {
-            format!("maintain {pool} {start}h..{}h 8", start + hours)
+        1 => (pool.clone(), hour, 1..10_u32, 1..12_u32).prop_map(|(pool, start, hours, lots)| {
+            format!("maintain {pool} {start}h..{}h {}", start + hours, lots * 8)
         }),
+        1 => (pool, 1..6_u32).prop_map(|(pool, window)| format!("mended {pool} {window}")),
+        1 => (0..60_u32).prop_map(|hour| format!("postpone E 1 {hour}h")),
         4 => Just("wait".to_owned()),
         8 => change(),
     ]
+}
+
+/// Most often the contract's own customer.
+fn customer_of() -> impl Strategy<Value = &'static str> + Clone {
+    prop::sample::select(vec!["OWNER", "OWNER", "OWNER", "OWNER", "C1"])
 }
 
 /// Changes to contracts and reports of their delivery, by what the contract has: so many lots and
@@ -63,8 +70,7 @@ fn step() -> impl Strategy<Value = String> {
 fn change() -> impl Strategy<Value = String> {
     let lots = 1..12_u32;
     let from = prop::sample::select(vec!["", " from=SOON", " from=1h"]);
-    // Most often the contract's own customer.
-    let customer = prop::sample::select(vec!["OWNER", "OWNER", "OWNER", "OWNER", "C1"]);
+    let customer = customer_of();
     prop_oneof![
         1 => customer.clone().prop_map(|customer| format!("cancelc OLDC {customer}")),
         2 => (customer.clone(), lots.clone(), from.clone())
@@ -75,6 +81,8 @@ fn change() -> impl Strategy<Value = String> {
             let limit = format!("{}.{:02}", cents / 100, cents % 100);
             format!("extend OLDC {customer} +{hours} <={limit}")
         }),
+        3 => customer_of().prop_map(|customer| format!("accept OLDC {customer}")),
+        2 => customer_of().prop_map(|customer| format!("reject OLDC {customer}")),
         3 => (0..4_u32, 1..3_u32, 0..4_u32)
             .prop_map(|(late, hours, lots)| format!("report OLDC {late}/{hours} {}", lots * 4)),
     ]
@@ -105,6 +113,8 @@ fn market() -> Stage {
     for line in [
         "pool A gb300 96",
         "pool B gb300 64 at=sydney",
+        "pool D gb300 48",
+        "pool E gb300 32 from=20h",
         "program V 1:1500 guarantee=8000/500/100000 pools=A",
         "listing L0 A 48 0h..60h @2.00 program=V",
         "line C1 20000",
@@ -143,7 +153,11 @@ fn play(runner: &mut TestRunner, steps: usize) -> Stage {
         line = line.replace("OLDL", &pick(&names.listings));
         line = line.replace("OLDO", &pick(&names.orders));
         if step.contains("OLDC") {
-            let live: Vec<Contract> = stage.engine.contracts.iter().cloned().collect();
+            // Those that are offered a place are few: they are asked.
+            let answers = step.starts_with("accept") || step.starts_with("reject");
+            let waits = |id| stage.engine.incidents.waiting().any(|(_, it, _)| it.contract == id);
+            let all = stage.engine.contracts.iter();
+            let live: Vec<Contract> = all.filter(|it| !answers || waits(it.id)).cloned().collect();
             let Some(contract) = (!live.is_empty()).then(|| index.get(&live)) else { continue };
             let order = stage.name_of(contract.id.uuid());
             line = of_contract(&step, order, &owners[order], contract);
@@ -208,7 +222,17 @@ fn random_histories_keep_every_promise() {
         done += 200;
     }
     // A history of refusals would prove little.
-    for kind in ["cancel", "shrink", "extend", "grow", "report_delivery", "place_order"] {
+    for kind in [
+        "cancel",
+        "shrink",
+        "extend",
+        "grow",
+        "report_delivery",
+        "place_order",
+        "add_maintenance",
+        "end_maintenance",
+        "answer_substitution",
+    ] {
         let done = kinds.get(kind).copied().unwrap_or(0);
         assert!(done * 1_000 >= commands, "{done} of {kind} in {commands}: {kinds:?}");
     }

@@ -14,6 +14,7 @@
 //! cancel   O1            freeze C1         now 12h
 //! report, grant, finalize, pay, payout, close, books ...: see `till.rs`
 //! state, default, claimpaid, writeoff, recover, debt, told ...: see `debt.rs`
+//! postpone, mended, accept, reject, incident ...: see `mishap.rs`
 //! cancelc, shrink, extend, grow, terminate, terms: see `change.rs`
 //! order O1, contract O1, credit C1, free A 10h..12h, listing L1, book GL …  with `-> …` look
 //! ```
@@ -311,6 +312,7 @@ impl Stage {
             _ => {
                 let said = self.run_money(words).or_else(|| self.run_debt(words));
                 let said = said.or_else(|| self.run_change(words));
+                let said = said.or_else(|| self.run_mishap(words));
                 said.unwrap_or_else(|| panic!("what is `{}`?", words.join(" ")))
             }
         }
@@ -338,7 +340,7 @@ impl Stage {
         let id = PoolId::new(self.named(name));
         self.people.insert(format!("{name}.owner"), self.people[&provider]);
         let from = time(options.get("from").unwrap_or("0h"));
-        let phases = vec![Phase { gpus, from }];
+        let phases = vec![Phase::new(gpus, from)];
         let sku = sku.parse().expect("a code");
         self.said(actor, Command::CreatePool { id, factory, sku, phases })
     }
@@ -613,8 +615,9 @@ impl Stage {
                     .map(|it| format!("guaranteed={}", it.committed))
                     .collect();
                 format!(
-                    "contract {} {} {} {} {}",
+                    "contract {} {}{} {} {} {}",
                     it.value,
+                    if it.degraded { "degraded " } else { "" },
                     it.state,
                     spell_window(it.window),
                     self.spell_draws(&it.allocations),
