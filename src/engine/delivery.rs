@@ -75,7 +75,7 @@ impl Engine {
         contract.value = whole.charge;
         let now = contract.recount(to, &posted);
         let held = (less(whole_before.charge, posted.charge), contract.unaccrued());
-        self.contracts.unsettled.insert(id, Box::new(contract.clone()));
+        self.contracts.put(contract.clone());
 
         self.post_parts(at, &contract, &now, DELIVERY, to, out);
         self.move_credit(at, &contract, now.charge, held, to, out);
@@ -251,7 +251,7 @@ impl Engine {
         let mut taken = Bill::default();
         taken.take(&parts);
         self.post_parts(at, &contract, &taken, CREDIT, effective_at, out);
-        self.contracts.unsettled.insert(id, Box::new(contract.clone()));
+        self.contracts.put(contract.clone());
         self.undraw(at, contract.line, amount, id, effective_at, out);
         self.freed(at, contract.line, out);
         for part in &parts.programs {
@@ -291,7 +291,7 @@ impl Engine {
         contract.settled = contract.ended_at.is_some();
         let contract = contract.as_ref().clone();
         if contract.settled {
-            self.contracts.unsettled.remove(&id);
+            self.contracts.let_go(id);
         } else {
             self.deadlines.set(contract.bills_at().micros(), Due::ContractBills(id));
         }

@@ -9,7 +9,7 @@ use super::billing::{Invoice, Payment, Payout, Period};
 use super::capacity::{Factory, Pool};
 use super::catalogue::{Region, Sku};
 use super::contract::Contract;
-use super::credit::{Application, Collection, Line};
+use super::credit::{Application, Cap, CapSubject, Collection, Line};
 use super::event::Event;
 use super::incident::Incident;
 use super::ledger::{self, AccountKey, Balance};
@@ -151,6 +151,7 @@ pub struct Effects {
     pub payouts: Facts<PayoutId, Payout>,
     pub periods: Facts<Month, Period>,
     pub collections: Facts<LineId, Collection>,
+    pub caps: Facts<CapSubject, Cap>,
     pub incidents: Facts<IncidentId, Incident>,
     pub accounts: Facts<AccountKey, Balance>,
     /// The last event number of each organization that was told something.
@@ -194,6 +195,7 @@ impl Effects {
             payouts,
             periods,
             collections,
+            caps,
             incidents,
             accounts,
             event_heads,
@@ -225,6 +227,7 @@ impl Effects {
             + payouts.notes
             + periods.notes
             + collections.notes
+            + caps.notes
             + incidents.notes
             + accounts.notes
             + event_heads.notes

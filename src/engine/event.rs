@@ -80,6 +80,7 @@ words! {
         LineDelinquent = "credit_line.delinquent",
         LineCured = "credit_line.cured",
         LineDefaulted = "credit_line.defaulted",
+        LineReviewed = "credit_line.reviewed",
         ClaimMade = "claim.made",
         ClaimPaid = "claim.paid",
         IncidentOpened = "incident.opened",

@@ -32,6 +32,7 @@ pub mod refusal;
 pub mod remember;
 pub mod snapshot;
 pub mod split;
+pub mod stamp;
 #[cfg(test)]
 mod tests;
 
@@ -268,6 +269,12 @@ impl Engine {
             Command::UnfreezeLine { id, note } => self.unfreeze_line(at, id, note, out),
             Command::ChangeLimit { id, expect, limit, note } => {
                 self.change_limit(at, id, expect, limit, note, out)
+            }
+            Command::SetCap { subject, amount, note } => {
+                self.set_cap(at, subject, amount, note, out)
+            }
+            Command::ReviewLine { id, outcome, next_months, note } => {
+                self.review_line(at, id, outcome, next_months, note, out)
             }
             Command::Quote { id, ask, hold_secs } => self.quote(at, id, ask, hold_secs, out),
             Command::PlaceOrder(ask) => self.place_order(at, ask, out),

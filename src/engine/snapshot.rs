@@ -8,7 +8,7 @@ use super::billing::{Billing, Invoice, Payment, Payout, Period};
 use super::capacity::{Factory, Pool};
 use super::catalogue::{Catalogue, Region, Sku};
 use super::contract::Contract;
-use super::credit::{Application, Collection, Credit, Line};
+use super::credit::{Application, Cap, Collection, Credit, Line};
 use super::deadline::Due;
 use super::event::Heads;
 use super::incident::{Affected, Incident, Incidents};
@@ -62,6 +62,8 @@ pub struct Snapshot {
     pub periods: Vec<Period>,
     /// Of lines in default.
     pub collections: Vec<Collection>,
+    /// Lifted ones too.
+    pub caps: Vec<Cap>,
     /// Open.
     pub incidents: Vec<Incident>,
     pub accounts: Vec<(AccountKey, Balance)>,
@@ -97,6 +99,7 @@ impl Engine {
             payouts: self.billing.payouts.values().cloned().collect(),
             periods: self.billing.periods.values().cloned().collect(),
             collections: self.credit.collections.values().cloned().collect(),
+            caps: self.credit.caps.values().cloned().collect(),
             incidents: self.incidents.open.values().cloned().collect(),
             accounts: self.ledger.accounts().collect(),
             event_heads: self.events.last.iter().map(|(org, no)| (*org, *no)).collect(),
@@ -130,6 +133,7 @@ impl Engine {
             payouts,
             periods,
             collections,
+            caps,
             incidents,
             accounts,
             event_heads,
@@ -141,7 +145,7 @@ impl Engine {
         engine.parties = Parties::from_parts(organizations, users, sessions, keys);
         engine.catalogue = Catalogue::from_parts(skus, regions);
         engine.programs = Programs::from_parts(programs);
-        engine.credit = Credit::from_parts(applications, lines, collections);
+        engine.credit = Credit::from_parts(applications, lines, collections, caps);
         engine.billing = Billing::from_parts(invoices, payments, payouts, periods);
         engine.ledger = Ledger::from_parts(accounts, last_entry);
         engine.memory = Memory::from_kept(kept);
@@ -157,7 +161,7 @@ impl Engine {
             }
             engine.capacity.retake(contract.pool, &contract.allocations);
             engine.stand_in(&contract);
-            engine.contracts.unsettled.insert(contract.id, Box::new(contract));
+            engine.contracts.put(contract);
         }
         for incident in &incidents {
             for offer in incident.affected.iter().filter_map(Affected::waiting) {

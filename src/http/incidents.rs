@@ -1,5 +1,5 @@
-//! `/v1/incidents`: pools with less than what is sold, whose contracts run short, and what is offered
-//! to them. Beside it what a provider says of late phases and of maintenance that is over.
+//! `/v1/incidents`: pools with less than what is sold, whose contracts run short, and what is
+//! offered to them. Beside it what a provider says of late phases and of maintenance that is over.
 
 use actix_web::web::Data;
 use serde::{Deserialize, Serialize};
@@ -26,13 +26,13 @@ use crate::store::read::IncidentFilter;
 /// A phase that comes later.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({ "phase": 2, "from": "2027-03-01T00:00:00Z", "note": "transformers" }))]
+#[schema(example = json!({ "phase": 2, "until": "2027-03-01T00:00:00Z", "note": "transformers" }))]
 pub struct PostponeBody {
     /// Its place among the pool's phases, from 1.
     #[schema(minimum = 1)]
     phase: usize,
     /// When it comes, later than it was to.
-    from: Moment,
+    until: Moment,
     #[serde(default)]
     #[schema(max_length = 2000)]
     note: String,
@@ -291,7 +291,7 @@ pub async fn postpone(
     door: Data<Door>,
 ) -> Reply {
     let key = key.over(who.organization(), body.fingerprint);
-    let PostponeBody { phase, from: Moment(from), note } = body.value;
+    let PostponeBody { phase, until: Moment(from), note } = body.value;
     door.ask(&who, key, Command::PostponePhase { pool: id.0, phase, from, note }).await
 }
 

@@ -8,10 +8,10 @@ use super::kind;
 use super::problem::Problem;
 use super::reply::Reply;
 use super::{
-    amendments, applications, audit, calendar, catalogue, clock, collection, contracts, delivery,
-    events, exposure, factories, holds, incidents, invoices, keys, ledger, lines, listings, market,
-    members, meta, orders, organizations, payments, payouts, periods, pools, programs, quotes,
-    sessions, statements,
+    amendments, applications, audit, calendar, caps, catalogue, clock, collection, contracts,
+    delivery, events, exposure, factories, holds, incidents, invoices, keys, ledger, lines,
+    listings, market, members, meta, orders, organizations, payments, payouts, periods, pools,
+    programs, quotes, sessions, statements,
 };
 
 /// Writes the page below as actix routes, as a table, and as the list the API reference is made
@@ -111,6 +111,9 @@ routes! {
     "/v1/credit_applications/{id}/approve" { post applications::approve }
     "/v1/credit_applications/{id}/decline" { post applications::decline }
     "/v1/credit_applications/{id}/withdraw" { post applications::withdraw }
+    "/v1/caps" { get caps::list, post caps::set }
+    "/v1/reviews" { get caps::due }
+    "/v1/credit_lines/{id}/review" { post caps::review }
     "/v1/credit_lines" { get lines::list }
     "/v1/credit_lines/{id}" { get lines::get }
     "/v1/credit_lines/{id}/freeze" { post lines::freeze }

@@ -13,7 +13,7 @@ use crate::engine::amendment::AmendmentKind;
 use crate::engine::billing::{InvoiceState, Payable, PayoutState, PeriodState};
 use crate::engine::capacity::FactoryState;
 use crate::engine::contract::ContractState;
-use crate::engine::credit::{ApplicationState, DefaultReason, LineState};
+use crate::engine::credit::{ApplicationState, DefaultReason, LineState, ReviewOutcome};
 use crate::engine::event::EventKind;
 use crate::engine::incident::{IncidentCause, IncidentState, ShortfallOutcome};
 use crate::engine::ledger::{Account, Book, EntryKind};
@@ -65,7 +65,8 @@ macro_rules! ids {
 words! {
     FactoryState ContractState ApplicationState LineState EventKind Account Book EntryKind
     ListingState AlternativeKind OrderState Reason OrganizationState UserState QuoteState Right Role
-    Segment Workload AmendmentKind IncidentCause IncidentState ShortfallOutcome InvoiceState Payable PayoutState PeriodState DefaultReason
+    Segment Workload AmendmentKind InvoiceState Payable PayoutState PeriodState DefaultReason
+    ReviewOutcome IncidentCause IncidentState ShortfallOutcome
 }
 
 ids! {

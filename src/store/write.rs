@@ -13,7 +13,7 @@ use super::rows::billing::{
 };
 use super::rows::capacity::{FactoryRow, ListingRow, PoolRow, RegionRow, SkuRow};
 use super::rows::contract::{AllocationRow, AmendmentRow, ContractRow, allocations};
-use super::rows::credit::{ApplicationRow, CollectionRow, LineRow};
+use super::rows::credit::{ApplicationRow, CapRow, CollectionRow, LineRow};
 use super::rows::incident::{IncidentCustomerRow, IncidentRow};
 use super::rows::ledger::{AccountRow, EntryRow};
 use super::rows::party::{ApiKeyRow, OrganizationRow, SessionRow, UserRow};
@@ -163,6 +163,7 @@ fn plan(batch: &Batch, versions: Vec<VersionRow>, there: &There<'_>) -> Plan {
         payouts,
         periods,
         collections,
+        caps,
         incidents,
         accounts,
         event_heads,
@@ -204,6 +205,7 @@ fn plan(batch: &Batch, versions: Vec<VersionRow>, there: &There<'_>) -> Plan {
     plan.facts::<_, _, PayoutRow>(payouts);
     plan.facts::<_, _, PeriodRow>(periods);
     plan.facts::<_, _, CollectionRow>(collections);
+    plan.facts::<_, _, CapRow>(caps);
     plan.facts::<_, _, IncidentRow>(incidents);
     plan.births(incidents.births().flat_map(IncidentCustomerRow::of).collect());
     plan.keyed(accounts, AccountRow::of);

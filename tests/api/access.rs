@@ -86,6 +86,10 @@ get    /v1/credit_lines/{id}                       401  200  200  200  404  404 
 post   /v1/credit_lines/{id}/limit                 401  403  403  403  403  403  403  403  200
 post   /v1/credit_lines/{id}/freeze                401  403  403  403  403  403  403  403  200
 post   /v1/credit_lines/{id}/unfreeze              401  403  403  403  403  403  403  403  200
+post   /v1/credit_lines/{id}/review                401  403  403  403  403  403  403  403  200
+get    /v1/reviews                                 401  403  403  403  403  403  200  200  200
+get    /v1/caps                                    401  403  403  403  403  403  200  200  200
+post   /v1/caps                                    401  403  403  403  403  403  403  403  200
 get    /v1/credit_lines/{id}/holds                 401  200  200  200  404  404  200  200  200
 get    /v1/credit_lines/{id}/history               401  200  200  200  404  404  200  200  200
 post   /v1/credit_lines/{id}/default               401  403  403  403  403  403  403  403  200
@@ -463,7 +467,7 @@ impl World {
                 "gpus": 4, "start_at": "2027-08-01T00:00:00Z", "end_at": "2027-08-02T00:00:00Z",
             }),
             "/v1/pools/{id}/phases/postpone" => {
-                json!({ "phase": 2, "from": "2027-07-01T00:00:00Z", "note": "late" })
+                json!({ "phase": 2, "until": "2027-07-01T00:00:00Z", "note": "late" })
             }
             "/v1/pools/{id}/maintenance/end" => json!({ "window": 1 }),
             "/v1/incidents/{id}/answer" => {
@@ -489,6 +493,13 @@ impl World {
                 let key = format!("entry-{n}");
                 json!({ "orders": [{ "idempotency_key": key, "order": self.stage.order() }] })
             }
+            "/v1/credit_lines/{id}/review" => {
+                json!({ "outcome": "confirmed", "next_months": 3 })
+            }
+            "/v1/caps" => json!({
+                "subject": "sku", "name": SKU,
+                "amount": { "amount": "9000000.00", "currency": "USD" },
+            }),
             "/v1/credit_lines/{id}/default" => json!({ "reason": "fraud" }),
             "/v1/contracts/{id}/delivery" => json!({
                 "start_at": "2027-02-01T00:00:00Z", "end_at": "2027-02-01T01:00:00Z",

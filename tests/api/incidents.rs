@@ -1,9 +1,10 @@
-//! A pool with less than what is sold, as its provider, the customer and others see it.
+//! Trouble: a pool with less than what is sold, as its provider, the customer and others see it;
+//! caps and reviews.
 
 use serde_json::json;
 
 use crate::past::shortfall;
-use crate::stage::{Stage, sign_up};
+use crate::stage::{Stage, member, number, sign_up};
 
 #[test]
 fn a_customer_takes_the_place_that_is_offered_and_keeps_its_price() {
@@ -74,4 +75,45 @@ fn who_declines_does_not_pay_for_what_is_lost() {
     let never =
         stage.customer.keyed(&answer, "never", &json!({ "contract_id": contract })).expect(422);
     assert_eq!(never["errors"][0]["pointer"], "/answer");
+}
+
+#[test]
+fn a_cap_on_a_group_refuses_with_its_numbers() {
+    let stage = Stage::new();
+    let money = |amount: &str| json!({ "amount": amount, "currency": "USD" });
+    let group = format!("/v1/organizations/{}/group", stage.customer.organization);
+    let roof = format!("roof-{}", number());
+    let grouped = stage.admin.post(&group, &json!({ "group": roof })).expect(200);
+    assert_eq!(grouped["group"], roof.as_str());
+    stage.admin.post(&group, &json!({})).expect(422);
+    let cap = |amount| json!({ "subject": "group", "name": roof, "amount": amount });
+    let set = stage.admin.keyed("/v1/caps", "set", &cap(money("5000.00"))).expect(200);
+    assert_eq!((&set["subject"], &set["amount"]), (&json!("group"), &money("5000.00")));
+    stage.place(&stage.order());
+    let refused = stage.customer.keyed("/v1/orders", "second", &stage.order()).expect(409);
+    assert_eq!(refused["code"], "cap_exceeded");
+    for (number, amount) in
+        [("exposed", "3840.00"), ("needed", "3840.00"), ("cap", "5000.00"), ("over", "2680.00")]
+    {
+        assert_eq!(refused[number], money(amount), "{number}");
+    }
+    stage.admin.keyed("/v1/caps", "lift", &cap(json!(null))).expect(200);
+    stage.place(&stage.order());
+    let unknown = json!({ "subject": "provider", "name": "nobody", "amount": null });
+    let unknown = stage.admin.keyed("/v1/caps", "nobody", &unknown).expect(422);
+    assert_eq!(unknown["errors"][0]["pointer"], "/name");
+}
+
+#[test]
+fn a_line_is_reviewed_and_says_so() {
+    let stage = Stage::new();
+    let path = format!("/v1/credit_lines/{}", stage.line);
+    let review = json!({ "outcome": "confirmed", "next_months": 3, "note": "pays in time" });
+    let officer = member(&stage.admin, &["credit_officer"]);
+    let line = officer.keyed(&format!("{path}/review"), "seen", &review).expect(200);
+    assert_eq!(line["last_review"]["outcome"], "confirmed");
+    assert_eq!(stage.balances()["review_at"], line["review_at"]);
+    let due = officer.get("/v1/reviews?limit=100").expect(200);
+    let lines = due["data"].as_array().expect("a list");
+    assert!(lines.iter().all(|one| one["id"] != stage.line.as_str()), "not due: {due}");
 }

@@ -7,7 +7,7 @@ use headroom::engine::billing::{
 };
 use headroom::engine::charge::{Bill, ProgramPart, SlaStep};
 use headroom::engine::contract::SizeUntil;
-use headroom::engine::credit::{Bearer, Borne, Claim, Collection, DefaultReason};
+use headroom::engine::credit::{Bearer, Borne, Cap, CapSubject, Claim, Collection, DefaultReason};
 use headroom::engine::incident::{
     Affected, Incident, IncidentCause, IncidentState, Offer, Part, ShortfallOutcome,
 };
@@ -132,6 +132,14 @@ impl Sample {
             version: dice.count(),
         });
         self.amendments.push(amendment(contract, still));
+        self.caps.push(Cap {
+            subject: CapSubject::Provider(OrgId::new(grown(1, place))),
+            amount: dice.maybe(|dice| Money::from_micros(dice.pick(&[0, 1, i64::MAX]))),
+            note: dice.text(),
+            set_by: user,
+            set_at: dice.micros(),
+            version: dice.count(),
+        });
         self.incidents.push(incident((place, org, contract), still, dice));
     }
 }

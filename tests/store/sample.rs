@@ -7,7 +7,8 @@ use headroom::engine::capacity::{Factory, FactoryState, Maintenance, Phase, Pool
 use headroom::engine::catalogue::{Region, Sku};
 use headroom::engine::contract::{Commitment, Contract, ContractState, Terms};
 use headroom::engine::credit::{
-    Application, ApplicationState, Approval, Collection, DefaultReason, Line, LineState, Proposal,
+    Application, ApplicationState, Approval, Cap, Collection, DefaultReason, Line, LineState,
+    Proposal, Review, ReviewOutcome,
 };
 use headroom::engine::effect::{Effects, Facts};
 use headroom::engine::event::{Event, EventData, EventKind};
@@ -143,6 +144,7 @@ pub struct Sample {
     pub payouts: Vec<Payout>,
     pub periods: Vec<Period>,
     pub collections: Vec<Collection>,
+    pub caps: Vec<Cap>,
     pub incidents: Vec<Incident>,
     pub amendments: Vec<Amendment>,
     pub accounts: Vec<(AccountKey, Balance)>,
@@ -370,6 +372,13 @@ impl Sample {
             net_days: dice.count(),
             expires_at: dice.minute(),
             note: dice.text(),
+            review_at: dice.minute(),
+            review: dice.maybe(|dice| Review {
+                outcome: dice.pick(ReviewOutcome::ALL),
+                note: dice.text(),
+                by: user,
+                at: dice.micros(),
+            }),
             created_at: still.micros(),
             changed_at: dice.micros(),
             version: dice.count(),
@@ -481,6 +490,7 @@ impl Sample {
         put(&mut out.payouts, born, &self.payouts, |thing| thing.id);
         put(&mut out.periods, born, &self.periods, |thing| thing.month);
         put(&mut out.collections, born, &self.collections, |thing| thing.line);
+        put(&mut out.caps, born, &self.caps, |thing| thing.subject.clone());
         put(&mut out.incidents, born, &self.incidents, |thing| thing.id);
         for (key, balance) in &self.accounts {
             note(&mut out.accounts, born, *key, *balance);

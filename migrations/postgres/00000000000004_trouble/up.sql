@@ -1,4 +1,4 @@
--- Groups of organizations; incidents, whose contracts they hit, and where those are served meanwhile. Its
+-- Groups of organizations, caps, reviews of credit lines; incidents, whose contracts they hit, and where those are served meanwhile. Its
 -- twin is in migrations/sqlite.
 
 ALTER TABLE organizations ADD COLUMN group_code TEXT;
@@ -35,3 +35,20 @@ CREATE TABLE incident_customers (
     incident UUID NOT NULL REFERENCES incidents,
     PRIMARY KEY (customer, incident)
 );
+
+-- What may be at stake with one group, provider or SKU. Lifted caps stay, without an amount.
+CREATE TABLE caps (
+    kind TEXT NOT NULL CHECK (kind IN ('group', 'provider', 'sku')),
+    name TEXT COLLATE "C" NOT NULL,
+    amount BIGINT CHECK (amount >= 0),
+    note TEXT NOT NULL,
+    set_by UUID NOT NULL REFERENCES users,
+    set_at BIGINT NOT NULL,
+    version BIGINT NOT NULL,
+    PRIMARY KEY (kind, name)
+);
+
+-- Lines from before there were reviews are looked at half a year after they were opened.
+ALTER TABLE credit_lines ADD COLUMN review_at BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE credit_lines ADD COLUMN review TEXT;
+UPDATE credit_lines SET review_at = created_at / 60000000 + 262800;

@@ -1,4 +1,4 @@
--- Groups of organizations; incidents, whose contracts they hit, and where those are served meanwhile. Its
+-- Groups of organizations, caps, reviews of credit lines; incidents, whose contracts they hit, and where those are served meanwhile. Its
 -- twin is in migrations/postgres.
 
 ALTER TABLE organizations ADD COLUMN group_code TEXT;
@@ -51,3 +51,20 @@ CREATE TABLE incident_customers (
     incident BLOB NOT NULL REFERENCES incidents,
     PRIMARY KEY (customer, incident)
 ) STRICT, WITHOUT ROWID;
+
+-- What may be at stake with one group, provider or SKU. Lifted caps stay, without an amount.
+CREATE TABLE caps (
+    kind TEXT NOT NULL CHECK (kind IN ('group', 'provider', 'sku')),
+    name TEXT NOT NULL,
+    amount INTEGER CHECK (amount >= 0),
+    note TEXT NOT NULL,
+    set_by BLOB NOT NULL REFERENCES users,
+    set_at INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+
+-- Lines from before there were reviews are looked at half a year after they were opened.
+ALTER TABLE credit_lines ADD COLUMN review_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE credit_lines ADD COLUMN review TEXT;
+UPDATE credit_lines SET review_at = created_at / 60000000 + 262800;

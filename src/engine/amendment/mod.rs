@@ -217,7 +217,7 @@ impl Engine {
         before.deadlines().for_each(|(due_at, due)| self.deadlines.clear(due_at, due));
         after.deadlines().for_each(|(due_at, due)| self.deadlines.set(due_at, due));
         out.contracts.changed(id, after.clone());
-        self.contracts.unsettled.insert(id, Box::new(after));
+        self.contracts.put(after);
     }
 
     /// When a change that is asked for now counts: from `from`, or from the contract's next slot.

@@ -37,9 +37,10 @@ impl Engine {
             }
         }
         self.incidents.open.values().for_each(|incident| self.audit_incident(incident, broken));
+        let short = self.incidents.contracts();
         for contract in self.contracts.iter() {
             let is_ahead = contract.losses.iter().any(|lost| lost.window.end() > now);
-            let is_short = self.incidents.is_short(contract.id);
+            let is_short = short.contains(&contract.id);
             if contract.degraded != is_short || (contract.is_live() && is_ahead && !is_short) {
                 broken.push(format!("{} is short and no incident says so", contract.id));
             }
@@ -69,8 +70,8 @@ impl Engine {
         installed
     }
 
-    /// Only what is open is in memory; whoever is short is a live contract of the pool, and is short
-    /// of no more than it has.
+    /// Only what is open is in memory; whoever is short is a live contract of the pool, and is
+    /// short of no more than it has.
     fn audit_incident(&self, incident: &Incident, broken: &mut Vec<String>) {
         let Incident { id, pool, affected, state, .. } = incident;
         let is_open = *state == IncidentState::Open && affected.iter().any(Affected::is_short);

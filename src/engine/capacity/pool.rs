@@ -122,12 +122,12 @@ impl Engine {
             return Err(Refusal::InThePast { field: "phase", given, next });
         }
         let least = late.from.count() + 1;
-        bound::within("from", from.count(), least, limits::MINUTE_MAX - 1)?;
+        bound::within("until", from.count(), least, limits::MINUTE_MAX - 1)?;
         bound::note("note", note)?;
         let window = Window::new(late.from, from).expect("it comes later");
         // Maintenance that counts on it ends first; what stands in for another pool stays.
         let installed = yard.installed.min_over(window);
-        bound::within("phase.gpus", late.gpus, 1, installed)?;
+        bound::within("phase", late.gpus, 1, installed)?;
         // From here it must succeed: every question has been asked.
         let index = self.capacity.index(pool);
         self.capacity.yards[index].postpone(late, from);

@@ -7,7 +7,7 @@
 mod answer;
 mod opening;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -198,9 +198,9 @@ impl Incidents {
         self.short().filter_map(|(pool, it)| Some((pool, it, it.waiting()?)))
     }
 
-    /// Whether a contract is short, or may still be.
-    pub(super) fn is_short(&self, contract: ContractId) -> bool {
-        self.short().any(|(_, affected)| affected.contract == contract)
+    /// The contracts that are short, or may still be.
+    pub(super) fn contracts(&self) -> BTreeSet<ContractId> {
+        self.short().map(|(_, affected)| affected.contract).collect()
     }
 }
 
@@ -266,15 +266,21 @@ impl Engine {
         out.changes.push(Change::between(&id, before, &incident));
         out.incidents.changed(id, incident.clone());
         let ids: Vec<ContractId> = incident.affected.iter().map(|it| it.contract).collect();
-        ids.into_iter().for_each(|contract| self.flag(at, contract, out));
+        self.flag(at, &ids, out);
         if is_over {
             self.tell_of_incident(at, EventKind::IncidentClosed, &incident, out);
         }
     }
 
-    /// Writes on a contract whether it is short, and tells its parties when that is news.
-    fn flag(&mut self, at: &Stamp, id: ContractId, out: &mut Effects) {
-        let degraded = self.incidents.is_short(id);
+    /// Writes on contracts whether they are short, and tells their parties when that is news.
+    fn flag(&mut self, at: &Stamp, ids: &[ContractId], out: &mut Effects) {
+        let short = self.incidents.contracts();
+        for id in ids {
+            self.flag_one(at, *id, short.contains(id), out);
+        }
+    }
+
+    fn flag_one(&mut self, at: &Stamp, id: ContractId, degraded: bool, out: &mut Effects) {
         let Some(contract) = self.contracts.unsettled.get_mut(&id) else { return };
         if contract.degraded == degraded {
             return;

@@ -1,5 +1,7 @@
 //! How an incident opens: who runs short, by how much, and what is offered to them.
 
+use std::collections::BTreeMap;
+
 use super::super::Engine;
 use super::super::capacity::{FactoryState, Yard};
 use super::super::command::Stamp;
@@ -14,8 +16,8 @@ use crate::model::id::{ContractId, IncidentId, PoolId, QuoteId};
 use crate::model::{Minute, RegionCode, Schedule, Window, limits};
 
 impl Engine {
-    /// A pool has less within a window than before. Where that is less than what is sold an incident
-    /// opens; answers the contracts that run short.
+    /// A pool has less within a window than before. Where that is less than what is sold an
+    /// incident opens; answers the contracts that run short.
     pub(in crate::engine) fn open_incident(
         &mut self,
         at: &Stamp,
@@ -62,9 +64,10 @@ impl Engine {
         self.deadlines.set(due_at, due);
         self.incidents.open.insert(incident.id, incident.clone());
         self.tell_of_incident(at, EventKind::IncidentOpened, &incident, out);
+        let ids: Vec<ContractId> = incident.affected.iter().map(|it| it.contract).collect();
+        self.flag(at, &ids, out);
         let mut briefs = Vec::new();
         for it in &incident.affected {
-            self.flag(at, it.contract, out);
             let contract = self.contract(it.contract).clone();
             briefs.push(contract.brief());
             if it.offer.is_some() {
@@ -95,8 +98,8 @@ impl Engine {
         }
     }
 
-    /// Who runs short within a window: the contract made last is the first, to all it has there, and
-    /// so on until nothing is missing.
+    /// Who runs short within a window: the contract made last is the first, to all it has there,
+    /// and so on until nothing is missing.
     fn run_short(&self, pool: PoolId, window: Window) -> Vec<Affected> {
         let mut short = Schedule::empty();
         for it in self.balance(pool, window).stretches().filter(|it| it.count < 0) {
@@ -109,10 +112,13 @@ impl Engine {
         let is_here = |it: &&Contract| it.pool == pool && it.window.overlap(window).is_some();
         let mut sold: Vec<&Contract> = self.contracts.live().filter(is_here).collect();
         sold.sort_by_key(|it| std::cmp::Reverse((it.created_at, it.id)));
+        let mut waiting: BTreeMap<ContractId, Vec<Part>> = BTreeMap::new();
+        for (_, it, _) in self.incidents.waiting() {
+            waiting.entry(it.contract).or_default().extend(&it.missing);
+        }
         for contract in sold {
-            let waiting = self.incidents.waiting().map(|(_, it, _)| it);
             let mut left = contract.at_risk();
-            for part in waiting.filter(|it| it.contract == contract.id).flat_map(|it| &it.missing) {
+            for part in waiting.get(&contract.id).into_iter().flatten() {
                 left.add(part.window, -i64::from(part.gpus));
             }
             let mut missing = Schedule::empty();
@@ -175,8 +181,8 @@ impl Engine {
     }
 }
 
-/// When the customer must have answered: within a day, and before the time is there that runs short,
-/// but with an hour to think at least. Never after the invoice of that time, nor after its end.
+/// When the customer must have answered: within a day, and before the time is there that runs
+/// short, but with an hour to think at least. Never after the invoice of that time, nor after its end.
 fn answer_by(now: Minute, short_from: Minute, short_to: Minute, bills_at: Minute) -> Minute {
     let pause = now.plus(limits::SUBSTITUTION_MINUTES_MIN);
     let by = short_from.max(pause).min(now.plus(limits::SUBSTITUTION_MINUTES_MAX)).min(short_to);

@@ -7,12 +7,14 @@
 //! accept   O1 C1         reject O1 C1        answer to the oldest open incident of O1
 //! incident A             the oldest open incident of a pool: whose, how much, what became of it
 //! moved    O1            where else it is served
+//! group    C1 tidal      cap group=tidal 500   cap provider=P none   review C1 confirmed 3
 //! ```
 
+use super::super::credit::{CapSubject, ReviewOutcome};
 use super::super::incident::{Incident, Part};
 use super::super::{Answer, Command};
-use super::script::{Stage, spell_window, time};
-use crate::model::id::{ContractId, IncidentId, PoolId};
+use super::script::{Stage, money, number, spell_window, time};
+use crate::model::id::{ContractId, IncidentId, OrgId, PoolId};
 
 impl Stage {
     /// Says a line about shortfalls; `None` when it is none.
@@ -46,6 +48,32 @@ impl Stage {
                     format!("{pool}:{}:{}", it.gpus, spell_window(it.window))
                 };
                 moved.iter().map(spell).collect::<Vec<_>>().join(" ")
+            }
+            ["group", who, group] => {
+                let org = OrgId::new(self.named(&format!("{who}.org")));
+                let group = (group != "none").then(|| group.parse().expect("a code"));
+                self.tell("operator", Command::GroupOrganization { org, group })
+            }
+            ["cap", subject, amount] => {
+                let subject = match subject.split_once('=').expect("kind=name") {
+                    ("group", code) => CapSubject::Group(code.parse().expect("a code")),
+                    ("sku", code) => CapSubject::Sku(code.parse().expect("a code")),
+                    (_, who) => CapSubject::Provider(OrgId::new(self.named(&format!("{who}.org")))),
+                };
+                let amount = (amount != "none").then(|| money(amount));
+                self.tell("operator", Command::SetCap { subject, amount, note: String::new() })
+            }
+            ["review", who] => {
+                let line = &self.engine.credit.lines[&self.line_of(who)];
+                let outcome = line.review.as_ref().map_or("none", |it| it.outcome.as_str());
+                let days = line.review_at.since(time("0h")) / 60 / 24;
+                format!("{outcome} next={days}d")
+            }
+            ["review", who, outcome, next_months] => {
+                let id = self.line_of(who);
+                let outcome = ReviewOutcome::read(outcome).expect("an outcome");
+                let (next_months, note) = (number(next_months), String::new());
+                self.tell("operator", Command::ReviewLine { id, outcome, next_months, note })
             }
             _ => return None,
         };

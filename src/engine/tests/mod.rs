@@ -6,6 +6,7 @@ mod amendment;
 mod capacity;
 mod change;
 mod collection;
+mod concentration;
 mod credit;
 mod debt;
 mod fair;
