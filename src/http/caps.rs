@@ -19,6 +19,7 @@ use super::time::Instant;
 use crate::engine::Command;
 use crate::engine::credit::{Balances, Cap, CapSubject, Line, ReviewOutcome};
 use crate::model::id::{LineId, UserId};
+use crate::store::read::Reader;
 
 /// What a cap is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -126,7 +127,7 @@ impl CapBody {
     responses((status = 200, description = "All of them", body = List<CapView>)),
 )]
 pub async fn list(_: Caller<grant::Audit>, _: Query<NoQuery>, door: Data<Door>) -> Reply {
-    let caps = door.read(|reader| reader.caps()).await?;
+    let caps = door.read(Reader::caps).await?;
     Ok(shown(&page::whole(caps.iter().map(CapView::from).collect())))
 }
 

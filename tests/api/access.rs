@@ -466,15 +466,6 @@ impl World {
             "/v1/pools/{id}/maintenance" => json!({
                 "gpus": 4, "start_at": "2027-08-01T00:00:00Z", "end_at": "2027-08-02T00:00:00Z",
             }),
-            "/v1/pools/{id}/phases/postpone" => {
-                json!({ "phase": 2, "until": "2027-07-01T00:00:00Z", "note": "late" })
-            }
-            "/v1/pools/{id}/maintenance/end" => json!({ "window": 1 }),
-            "/v1/incidents/{id}/answer" => {
-                let newest = admin.get("/v1/incidents?state=open").expect(200);
-                let contract = &newest["data"][0]["affected"][0]["contract_id"];
-                json!({ "contract_id": contract, "answer": "accept" })
-            }
             "/v1/programs" => terms(&self.vendor),
             "/v1/programs/{id}/versions" => {
                 json!({ "shares": [{ "from_month": 1, "vendor_share_bps": 1400 }] })
@@ -493,13 +484,6 @@ impl World {
                 let key = format!("entry-{n}");
                 json!({ "orders": [{ "idempotency_key": key, "order": self.stage.order() }] })
             }
-            "/v1/credit_lines/{id}/review" => {
-                json!({ "outcome": "confirmed", "next_months": 3 })
-            }
-            "/v1/caps" => json!({
-                "subject": "sku", "name": SKU,
-                "amount": { "amount": "9000000.00", "currency": "USD" },
-            }),
             "/v1/credit_lines/{id}/default" => json!({ "reason": "fraud" }),
             "/v1/contracts/{id}/delivery" => json!({
                 "start_at": "2027-02-01T00:00:00Z", "end_at": "2027-02-01T01:00:00Z",
@@ -518,6 +502,29 @@ impl World {
             "/v1/payouts/{id}/settle" => json!({ "outcome": "paid" }),
             path if is_amount(path) => json!({ "amount": "1.00" }),
             "/v1/test/clock/advance" => json!({ "seconds": 1 }),
+            _ => self.trouble(pattern),
+        }
+    }
+
+    /// What is said when capacity fails or too much is at stake.
+    fn trouble(&self, pattern: &str) -> Value {
+        match pattern {
+            "/v1/pools/{id}/phases/postpone" => {
+                json!({ "phase": 2, "until": "2027-07-01T00:00:00Z", "note": "late" })
+            }
+            "/v1/pools/{id}/maintenance/end" => json!({ "window": 1 }),
+            "/v1/incidents/{id}/answer" => {
+                let newest = self.stage.admin.get("/v1/incidents?state=open").expect(200);
+                let contract = &newest["data"][0]["affected"][0]["contract_id"];
+                json!({ "contract_id": contract, "answer": "accept" })
+            }
+            "/v1/credit_lines/{id}/review" => {
+                json!({ "outcome": "confirmed", "next_months": 3 })
+            }
+            "/v1/caps" => json!({
+                "subject": "sku", "name": SKU,
+                "amount": { "amount": "9000000.00", "currency": "USD" },
+            }),
             _ => json!({}),
         }
     }

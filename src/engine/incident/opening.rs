@@ -182,7 +182,8 @@ impl Engine {
 }
 
 /// When the customer must have answered: within a day, and before the time is there that runs
-/// short, but with an hour to think at least. Never after the invoice of that time, nor after its end.
+/// short, but with an hour to think at least. Never after the invoice of that time, nor after its
+/// end.
 fn answer_by(now: Minute, short_from: Minute, short_to: Minute, bills_at: Minute) -> Minute {
     let pause = now.plus(limits::SUBSTITUTION_MINUTES_MIN);
     let by = short_from.max(pause).min(now.plus(limits::SUBSTITUTION_MINUTES_MAX)).min(short_to);

@@ -117,7 +117,8 @@ impl Stage {
             watts_per_gpu: 1_800,
             created_at: Micros::default(),
         };
-        for sku in [sku("gb300", "GB300", 4), sku("h200", "H200", 8)] {
+        let more = Sku { memory_gib: 576, ..sku("gb300x", "GB300", 4) };
+        for sku in [sku("gb300", "GB300", 4), sku("h200", "H200", 8), more] {
             self.must(operator, Command::CreateSku(sku));
         }
         for (code, country) in [("batam", "ID"), ("sydney", "AU")] {
