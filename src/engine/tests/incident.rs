@@ -1,6 +1,7 @@
 //! Shortfalls: who runs short, what is offered, and how it ends. A rule to a table.
 
-use super::script::check;
+use super::super::{Engine, Settings};
+use super::script::{Stage, check};
 
 #[test]
 fn the_contract_made_last_runs_short_first_and_pays_for_nothing_it_does_not_get() {
@@ -281,4 +282,35 @@ fn an_answer_is_due_before_the_invoice_of_what_is_short() {
         invoice  C1                        -> draft 3629.00
         ",
     );
+}
+
+#[test]
+fn a_shortfall_that_no_incident_knows_of_is_found() {
+    let mut stage = Stage::new();
+    for line in [
+        "pool A gb300 64",
+        "pool S gb300 64",
+        "listing L1 A 64 24h..72h @2.50",
+        "line C1 90000",
+        "order O1 C1 64 24h..72h <=2.50",
+        "maintain A 30h..40h 16",
+    ] {
+        stage.line(line, 0);
+    }
+    let found = |spoil: fn(&mut crate::engine::snapshot::Snapshot)| {
+        let mut snapshot = stage.engine.snapshot();
+        spoil(&mut snapshot);
+        Engine::restore(Settings::default(), snapshot).audit().join("; ")
+    };
+    assert_eq!(found(|_| {}), "");
+    let none = found(|it| it.incidents.clear());
+    assert!(none.contains("16 short at") && none.contains("no incident says"), "{none}");
+    let fewer = found(|it| it.incidents[0].affected[0].missing[0].gpus = 12);
+    assert!(fewer.contains("16 short at"), "{fewer}");
+    let unflagged = found(|it| it.contracts[0].degraded = false);
+    assert!(unflagged.contains("is short and no incident says so"), "{unflagged}");
+    let closed = found(|it| {
+        it.incidents[0].state = crate::engine::incident::IncidentState::Closed;
+    });
+    assert!(closed.contains("closed and still in memory"), "{closed}");
 }
