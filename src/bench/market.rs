@@ -296,7 +296,7 @@ impl Market {
         let Shape { listings_per_pool, gpus_per_listing: gpus, .. } = self.shape;
         let (pool, start) = (PoolId::new(self.mint()), self.first_start.plus(-DAY));
         let all = gpus * u32::try_from(listings_per_pool).expect("few listings");
-        let phases = vec![Phase { gpus: all, from: start }];
+        let phases = vec![Phase::new(all, start)];
         let create = Command::CreatePool { id: pool, factory, sku: sku.clone(), phases };
         self.clerk.ask(provider, None, create)?;
         if let Some((founder, program)) = program {

@@ -213,7 +213,7 @@ impl Works<'_> {
         let id = PoolId::new(self.teller.fresh());
         let day = |when| self.calendar.day(when);
         let phases: Vec<Phase> =
-            plan.phases.iter().map(|&(gpus, when)| Phase { gpus, from: day(when) }).collect();
+            plan.phases.iter().map(|&(gpus, when)| Phase::new(gpus, day(when))).collect();
         let (sku, given) = (code(plan.sku), phases.clone());
         let create = Command::CreatePool { id, factory, sku, phases: given };
         self.teller.say(Actor::User(owner), create)?;

@@ -2,13 +2,14 @@
 //! nothing.
 
 mod collections;
+mod incidents;
 
 use std::collections::BTreeMap;
 
 use super::Engine;
 use super::billing::{InvoiceState, Party};
 use super::charge::Bill;
-use super::contract::Contract;
+use super::contract::{Contract, Undelivered};
 use super::credit::LineState;
 use super::ledger::{Account, AccountKey, Book};
 use super::listing::Listing;
@@ -23,6 +24,8 @@ impl Engine {
     pub fn audit(&self) -> Vec<String> {
         let mut broken = Vec::new();
         self.audit_capacity(&mut broken);
+        self.audit_incidents(&mut broken);
+        self.audit_undelivered(&mut broken);
         self.audit_lines(&mut broken);
         self.audit_contracts(&mut broken);
         self.audit_receivables(&mut broken);
@@ -180,6 +183,21 @@ impl Engine {
             if sum_of(&quote.block.draws) != Schedule::flat(quote.block.window, gpus) {
                 broken.push(format!("{}: its draws are not its GPUs", quote.id));
             }
+        }
+    }
+
+    /// The totals that caps are measured by are those of the contracts.
+    fn audit_undelivered(&self, broken: &mut Vec<String>) {
+        let mut fresh = Undelivered::default();
+        self.contracts.iter().for_each(|contract| fresh.add(contract, 1));
+        let is_there = |total: &i64| *total != 0;
+        let mut kept = self.contracts.undelivered.clone();
+        for totals in [&mut fresh, &mut kept] {
+            totals.by_provider.retain(|_, total| is_there(total));
+            totals.by_sku.retain(|_, total| is_there(total));
+        }
+        if kept != fresh {
+            broken.push("what is undelivered is not the sum of the contracts".to_owned());
         }
     }
 

@@ -50,11 +50,20 @@ pub struct Factory {
     pub version: u32,
 }
 
-/// So many more GPUs from this instant on.
+/// So many more GPUs from this instant on. `announced` is when they were to come, if they are late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phase {
     pub gpus: Gpus,
     pub from: Minute,
+    #[serde(default)]
+    pub announced: Option<Minute>,
+}
+
+impl Phase {
+    /// A phase that comes as it was announced.
+    pub const fn new(gpus: Gpus, from: Minute) -> Self {
+        Self { gpus, from, announced: None }
+    }
 }
 
 /// So many fewer GPUs within this window.

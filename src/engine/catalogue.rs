@@ -32,6 +32,19 @@ pub struct Sku {
     pub created_at: Micros,
 }
 
+impl Sku {
+    /// Whether it can stand in for another: the same GPU and interconnect, and no less of anything
+    /// that can be counted. What cannot be compared is not claimed to be better.
+    pub(super) fn is_at_least(&self, other: &Sku) -> bool {
+        self.gpu_model == other.gpu_model
+            && self.interconnect == other.interconnect
+            && self.gpus_per_node == other.gpus_per_node
+            && self.slot_minutes <= other.slot_minutes
+            && self.memory_gib >= other.memory_gib
+            && self.gpus_per_domain >= other.gpus_per_domain
+    }
+}
+
 /// A place a customer can ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Region {

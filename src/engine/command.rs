@@ -1,76 +1,30 @@
 //! All that may be asked of the market, by whom, and what it answers.
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::amendment::{Amendment, Change};
 use super::billing::{Invoice, Payable, Payment, Payout, Period};
 use super::capacity::{Factory, FactoryState, Phase, Pool};
 use super::catalogue::{Region, Sku};
 use super::contract::{Contract, ContractBrief};
-use super::credit::{Application, Balances, Collection, DefaultReason, Line};
+use super::credit::{
+    Application, Balances, Cap, CapSubject, Collection, DefaultReason, Line, ReviewOutcome,
+};
+use super::incident::Incident;
 use super::listing::{Audience, Listing, OrderLimits};
 use super::order::{Ask, Order, TimeInForce};
 use super::party::{ApiKey, Capabilities, Organization, Session, User};
 use super::program::{Program, ProgramTerms};
 use super::quote::Quote;
+pub use super::stamp::{Actor, Key, Stamp};
 use crate::model::id::{
-    ApplicationId, ContractId, FactoryId, InvoiceId, KeyId, LineId, ListingId, OrderId, OrgId,
-    PaymentId, PayoutId, PoolId, ProgramId, QuoteId, SessionId, UserId,
+    ApplicationId, ContractId, FactoryId, IncidentId, InvoiceId, KeyId, LineId, ListingId, OrderId,
+    OrgId, PaymentId, PayoutId, PoolId, ProgramId, QuoteId, SessionId, UserId,
 };
 use crate::model::{
-    Country, Gpus, Micros, Minute, Money, Month, Price, RegionCode, Role, Segment, SkuCode, Window,
-    Workload,
+    Country, Gpus, GroupCode, Micros, Minute, Money, Month, Price, RegionCode, Role, Segment,
+    SkuCode, Window, Workload,
 };
-
-/// Everything about a command that is not its content: when, who, under which key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamp {
-    /// The instant at which the command is applied. The sequencer never lets it run backwards.
-    pub at: Micros,
-    /// The number of this command in the one order of all commands.
-    pub seq: u64,
-    pub actor: Actor,
-    /// The request that carried the command, for the audit trail and the events.
-    pub request: Uuid,
-    /// The idempotency key, if the caller gave one.
-    pub key: Option<Key>,
-}
-
-impl Stamp {
-    /// The minute of the market at which the command is applied.
-    pub fn now(&self) -> Minute {
-        self.at.minute()
-    }
-
-    /// The first whole minute at or after the instant: nothing new can begin before it.
-    pub fn next_minute(&self) -> Minute {
-        let begun = self.at.minute();
-        if begun.micros() == self.at { begun } else { begun.plus(1) }
-    }
-}
-
-/// Who asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Actor {
-    /// The market itself: time passing, first start.
-    System,
-    /// Nobody who has signed in: sign-up, accepting an invitation, opening a session.
-    Anonymous,
-    User(UserId),
-    Key(KeyId),
-}
-
-/// An idempotency key as the engine knows it: digests, so that it costs the same whatever its
-/// length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Key {
-    /// Digest of organization, method, path and the caller's key.
-    pub name: u128,
-    /// Digest of the request's body.
-    pub fingerprint: u128,
-}
 
 /// The first refresh token of a session that a command opens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +65,11 @@ pub enum Command {
     SuspendOrganization {
         org: OrgId,
         note: String,
+    },
+    /// Puts an organization into a group, or with `None` out of any.
+    GroupOrganization {
+        org: OrgId,
+        group: Option<GroupCode>,
     },
     InviteMember {
         user: UserId,
@@ -208,6 +167,24 @@ pub enum Command {
         pool: PoolId,
         phase: Phase,
     },
+    /// A phase that has not come yet comes later. Phases are counted from one.
+    PostponePhase {
+        pool: PoolId,
+        phase: usize,
+        from: Minute,
+        note: String,
+    },
+    /// A maintenance window ends now, or does not begin. Windows are counted from one.
+    EndMaintenance {
+        pool: PoolId,
+        window: usize,
+    },
+    /// A customer whose contract runs short takes the other pool that is offered, or does not.
+    AnswerSubstitution {
+        incident: IncidentId,
+        contract: ContractId,
+        accept: bool,
+    },
     /// So many fewer GPUs within a window.
     AddMaintenance {
         pool: PoolId,
@@ -263,6 +240,20 @@ pub enum Command {
         id: LineId,
         expect: u32,
         limit: Money,
+        note: String,
+    },
+
+    /// Caps what may be at stake with one group, provider or SKU; `None` lifts the cap.
+    SetCap {
+        subject: CapSubject,
+        amount: Option<Money>,
+        note: String,
+    },
+    /// An officer has looked at a line again; the next time is in so many months.
+    ReviewLine {
+        id: LineId,
+        outcome: ReviewOutcome,
+        next_months: u32,
         note: String,
     },
 
@@ -449,6 +440,7 @@ impl Command {
             Command::SignUp(_) => "sign_up",
             Command::ApproveOrganization { .. } => "approve_organization",
             Command::SuspendOrganization { .. } => "suspend_organization",
+            Command::GroupOrganization { .. } => "group_organization",
             Command::InviteMember { .. } => "invite_member",
             Command::AcceptInvitation { .. } => "accept_invitation",
             Command::ChangeMember { .. } => "change_member",
@@ -468,6 +460,9 @@ impl Command {
             Command::ChangeFactory { .. } => "change_factory",
             Command::CreatePool { .. } => "create_pool",
             Command::AddPhase { .. } => "add_phase",
+            Command::PostponePhase { .. } => "postpone_phase",
+            Command::EndMaintenance { .. } => "end_maintenance",
+            Command::AnswerSubstitution { .. } => "answer_substitution",
             Command::AddMaintenance { .. } => "add_maintenance",
             Command::PublishListing(_) => "publish_listing",
             Command::ReleaseListing { .. } => "release_listing",
@@ -480,6 +475,8 @@ impl Command {
             Command::FreezeLine { .. } => "freeze_line",
             Command::UnfreezeLine { .. } => "unfreeze_line",
             Command::ChangeLimit { .. } => "change_limit",
+            Command::SetCap { .. } => "set_cap",
+            Command::ReviewLine { .. } => "review_line",
             Command::Quote { .. } => "quote",
             Command::PlaceOrder(_) => "place_order",
             Command::CancelOrder { .. } => "cancel_order",
@@ -531,7 +528,9 @@ pub enum Answer {
     Program(Program),
     Factory(Factory),
     Pool(Pool),
-    /// The pool after a maintenance window was added, and the contracts that it touches.
+    Cap(Cap),
+    Incident(Incident),
+    /// The pool after it has less, and the contracts that run short by it.
     Maintenance {
         pool: Pool,
         touched: Vec<ContractBrief>,

@@ -11,6 +11,7 @@ use super::command::Stamp;
 use super::deadline::Due;
 use super::effect::Effects;
 use super::event::{EventData, EventKind};
+use super::incident::Substitute;
 use super::matching::{Block, Draw};
 use super::order::Order;
 use super::program::FrozenProgram;
@@ -83,6 +84,10 @@ pub struct Contract {
     pub allocations: Vec<Draw>,
     /// What of the allocations was not delivered, as reported: the dearest draws first.
     pub losses: Vec<Draw>,
+    /// Other pools of the provider that stand in for its own.
+    pub substitutes: Vec<Substitute>,
+    /// It is short in an open incident, or may still be.
+    pub degraded: bool,
     pub terms: Terms,
     pub commitments: Vec<Commitment>,
     pub state: ContractState,
@@ -123,11 +128,32 @@ pub struct ContractBrief {
     pub state: ContractState,
 }
 
+/// What is sold and not delivered, in micro-units.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Undelivered {
+    pub(super) by_provider: BTreeMap<OrgId, i64>,
+    pub(super) by_sku: BTreeMap<SkuCode, i64>,
+}
+
+impl Undelivered {
+    pub(super) fn add(&mut self, contract: &Contract, sign: i64) {
+        let amount = sign * contract.unaccrued().micros();
+        for total in [
+            self.by_provider.entry(contract.provider).or_default(),
+            self.by_sku.entry(contract.sku.clone()).or_default(),
+        ] {
+            *total = total.checked_add(amount).expect("sums of bounded amounts");
+        }
+    }
+}
+
 /// Scheduled and active contracts, and those that are over and not yet invoiced to their end.
 #[derive(Debug, Default)]
 pub struct Contracts {
     /// Boxed: a node of the tree holds eleven, and moves them about.
     pub(super) unsettled: BTreeMap<ContractId, Box<Contract>>,
+    /// What they have not earned yet, by whose it is and of what: derived.
+    pub(super) undelivered: Undelivered,
 }
 
 impl ContractState {
@@ -199,6 +225,10 @@ impl Contract {
         due.map(|(instant, due)| (instant.micros(), due))
     }
 
+    pub(super) fn brief(&self) -> ContractBrief {
+        ContractBrief { id: self.id, gpus: self.gpus, window: self.window, state: self.state }
+    }
+
     /// What of its value is not yet earned, and so held on the line.
     pub fn unaccrued(&self) -> Money {
         self.value.checked_sub(self.accrued).expect("a contract never accrues more than its value")
@@ -206,6 +236,23 @@ impl Contract {
 }
 
 impl Contracts {
+    /// Keeps a contract as it has become. The only way to change what it is worth or has earned.
+    pub(super) fn put(&mut self, contract: Contract) -> Option<Box<Contract>> {
+        self.undelivered.add(&contract, 1);
+        let before = self.unsettled.insert(contract.id, Box::new(contract));
+        if let Some(before) = &before {
+            self.undelivered.add(before, -1);
+        }
+        before
+    }
+
+    /// Lets go of a contract that is settled: nothing of it is undelivered.
+    pub(super) fn let_go(&mut self, id: ContractId) {
+        if let Some(gone) = self.unsettled.remove(&id) {
+            self.undelivered.add(&gone, -1);
+        }
+    }
+
     /// All that are in memory, by id.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Contract> {
         self.unsettled.values().map(AsRef::as_ref)
@@ -255,6 +302,8 @@ impl Engine {
             average: average.expect("a block is at asks, which are bounded"),
             allocations: block.draws,
             losses: Vec::new(),
+            substitutes: Vec::new(),
+            degraded: false,
             terms: Terms {
                 platform_fee: self.settings.platform_fee,
                 cancellation_fee: self.settings.cancellation_fee,
@@ -282,7 +331,7 @@ impl Engine {
         contract.deadlines().for_each(|(due_at, due)| self.deadlines.set(due_at, due));
         self.tell_parties(at, EventKind::ContractCreated, &contract, None, out);
         out.contracts.born(id, contract.clone());
-        let before = self.contracts.unsettled.insert(id, Box::new(contract.clone()));
+        let before = self.contracts.put(contract.clone());
         assert!(before.is_none(), "an order makes one contract");
         contract
     }

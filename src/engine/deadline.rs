@@ -9,7 +9,7 @@ use super::command::{Answer, Stamp};
 use super::effect::Effects;
 
 use crate::model::id::{
-    ContractId, InvoiceId, LineId, ListingId, OrderId, PaymentId, QuoteId, SessionId,
+    ContractId, IncidentId, InvoiceId, LineId, ListingId, OrderId, PaymentId, QuoteId, SessionId,
 };
 use crate::model::{Micros, SkuCode, limits};
 
@@ -17,6 +17,9 @@ use crate::model::{Micros, SkuCode, limits};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Due {
+    /// An offer ends unanswered, or what was lost is over. Before anything else of that instant: a
+    /// contract is whole again before it ends or is invoiced.
+    IncidentMoves(IncidentId),
     QuoteLapses(QuoteId),
     ContractEnds(ContractId),
     ContractStarts(ContractId),
@@ -91,6 +94,7 @@ impl Engine {
 
     fn meet(&mut self, at: &Stamp, due: Due, out: &mut Effects) {
         match due {
+            Due::IncidentMoves(id) => self.meet_incident(at, id, out),
             Due::QuoteLapses(id) => self.lapse_quote(at, id, out),
             Due::ContractStarts(id) => self.start_contract(at, id, out),
             Due::ContractEnds(id) => self.complete_contract(at, id, out),

@@ -12,6 +12,7 @@ use super::contract::Contract;
 use super::deadline::Due;
 use super::effect::{Change, Effects};
 use super::event::EventKind;
+use super::incident::Part;
 use super::ledger::{Account, AccountKey, EntryKind, Transfer};
 use super::matching::{Draw, Stack};
 use super::refusal::Refusal;
@@ -73,7 +74,7 @@ impl Engine {
         contract.value = whole.charge;
         let now = contract.recount(to, &posted);
         let held = (less(whole_before.charge, posted.charge), contract.unaccrued());
-        self.contracts.unsettled.insert(id, Box::new(contract.clone()));
+        self.contracts.put(contract.clone());
 
         self.post_parts(at, &contract, &now, DELIVERY, to, out);
         self.move_credit(at, &contract, now.charge, held, to, out);
@@ -250,7 +251,7 @@ impl Engine {
         let mut taken = Bill::default();
         taken.take(&parts);
         self.post_parts(at, &contract, &taken, CREDIT, effective_at, out);
-        self.contracts.unsettled.insert(id, Box::new(contract.clone()));
+        self.contracts.put(contract.clone());
         self.undraw(at, contract.line, amount, id, effective_at, out);
         self.freed(at, contract.line, out);
         for part in &parts.programs {
@@ -290,7 +291,7 @@ impl Engine {
         contract.settled = contract.ended_at.is_some();
         let contract = contract.as_ref().clone();
         if contract.settled {
-            self.contracts.unsettled.remove(&id);
+            self.contracts.let_go(id);
         } else {
             self.deadlines.set(contract.bills_at().micros(), Due::ContractBills(id));
         }
@@ -363,6 +364,26 @@ fn uncredited(contract: &Contract, losses: &[Draw], to: Minute) -> Result<(), Re
         return Err(Refusal::MoreThanThere { what: "charged and not yet credited", there, given });
     }
     Ok(())
+}
+
+impl Contract {
+    /// What of its draws is lost when so much is missing besides what is lost already, as far as
+    /// there is anything left: the dearest first.
+    pub(super) fn lose_what_is_left(&self, missing: &[Part]) -> Vec<Draw> {
+        let mut left = self.promised();
+        for lost in &self.losses {
+            left.add(lost.window, -i64::from(lost.gpus));
+        }
+        let mut wanted = Schedule::empty();
+        for part in missing {
+            for has in left.within(part.window) {
+                wanted.add(has.window, has.count.min(i64::from(part.gpus)).max(0));
+            }
+        }
+        let mut stack = Stack::of(&self.allocations);
+        stack.remove(&self.losses);
+        stack.dearest(wanted)
+    }
 }
 
 /// What the ladder of a contract's terms credits for what was delivered since the last invoice.

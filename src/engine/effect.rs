@@ -9,8 +9,9 @@ use super::billing::{Invoice, InvoiceLine, Payment, Payout, Period};
 use super::capacity::{Factory, Pool};
 use super::catalogue::{Region, Sku};
 use super::contract::Contract;
-use super::credit::{Application, Collection, Line};
+use super::credit::{Application, Cap, CapSubject, Collection, Line};
 use super::event::Event;
+use super::incident::Incident;
 use super::ledger::{self, AccountKey, Balance};
 use super::listing::Listing;
 use super::order::Order;
@@ -19,8 +20,8 @@ use super::program::Program;
 use super::quote::Quote;
 use super::remember::Kept;
 use crate::model::id::{
-    ApplicationId, ContractId, FactoryId, InvoiceId, KeyId, LineId, ListingId, OrderId, OrgId,
-    PaymentId, PayoutId, PoolId, ProgramId, QuoteId, SessionId, UserId,
+    ApplicationId, ContractId, FactoryId, IncidentId, InvoiceId, KeyId, LineId, ListingId, OrderId,
+    OrgId, PaymentId, PayoutId, PoolId, ProgramId, QuoteId, SessionId, UserId,
 };
 use crate::model::{Micros, Month, RegionCode, SkuCode};
 
@@ -150,6 +151,8 @@ pub struct Effects {
     pub payouts: Facts<PayoutId, Payout>,
     pub periods: Facts<Month, Period>,
     pub collections: Facts<LineId, Collection>,
+    pub caps: Facts<CapSubject, Cap>,
+    pub incidents: Facts<IncidentId, Incident>,
     pub accounts: Facts<AccountKey, Balance>,
     /// The last event number of each organization that was told something.
     pub event_heads: Facts<OrgId, u64>,
@@ -193,6 +196,8 @@ impl Effects {
             payouts,
             periods,
             collections,
+            caps,
+            incidents,
             accounts,
             event_heads,
             amendments,
@@ -224,6 +229,8 @@ impl Effects {
             + payouts.notes
             + periods.notes
             + collections.notes
+            + caps.notes
+            + incidents.notes
             + accounts.notes
             + event_heads.notes
             + amendments.len()

@@ -13,12 +13,13 @@ use super::command::Stamp;
 use super::contract::ContractState;
 use super::credit::{ApplicationState, LineState};
 use super::effect::Effects;
+use super::incident::{IncidentCause, IncidentState};
 use super::listing::ListingState;
 use super::order::{OrderState, Reason};
 use super::party::OrganizationState;
 use crate::model::id::{
-    ApplicationId, ContractId, EventId, InvoiceId, LineId, ListingId, OrderId, OrgId, PaymentId,
-    PayoutId, PoolId, ProgramId, QuoteId,
+    ApplicationId, ContractId, EventId, IncidentId, InvoiceId, LineId, ListingId, OrderId, OrgId,
+    PaymentId, PayoutId, PoolId, ProgramId, QuoteId,
 };
 use crate::model::{Gpus, Micros, Minute, Money, Month, Price, RegionCode, SkuCode, Window};
 use crate::words;
@@ -27,6 +28,7 @@ words! {
     EventKind {
         OrganizationApproved = "organization.approved",
         OrganizationSuspended = "organization.suspended",
+        OrganizationGrouped = "organization.grouped",
         PoolCreated = "pool.created",
         PoolChanged = "pool.changed",
         ListingCreated = "listing.created",
@@ -78,8 +80,15 @@ words! {
         LineDelinquent = "credit_line.delinquent",
         LineCured = "credit_line.cured",
         LineDefaulted = "credit_line.defaulted",
+        LineReviewed = "credit_line.reviewed",
         ClaimMade = "claim.made",
         ClaimPaid = "claim.paid",
+        IncidentOpened = "incident.opened",
+        IncidentClosed = "incident.closed",
+        ContractSubstitutionOffered = "contract.substitution_offered",
+        ContractSubstituted = "contract.substituted",
+        ContractCompensated = "contract.compensated",
+        ContractRestored = "contract.restored",
     }
 }
 
@@ -144,6 +153,14 @@ pub enum EventData {
         program: ProgramId,
         amount: Money,
         paid: Money,
+    },
+    Incident {
+        id: IncidentId,
+        pool: PoolId,
+        cause: IncidentCause,
+        state: IncidentState,
+        start: Minute,
+        end: Minute,
     },
     Order {
         id: OrderId,
@@ -212,16 +229,15 @@ impl Engine {
         };
         // A UUIDv7 of the instant; what follows is the place in the one order of all events.
         let place = u32::try_from(out.events.len()).expect("a batch has few events");
-        let id = event_id(at, place);
+        let id = EventId::new(minted(at, place));
         let previous = previous.map(str::to_owned);
         let (at, seq, request) = (at.at, at.seq, at.request);
         out.events.push(Event { id, org, no, kind, at, seq, request, data, previous });
     }
 }
 
-/// A UUIDv7 made of the instant, the command and the event's place in the batch: unique without
-/// chance.
-fn event_id(at: &Stamp, place: u32) -> EventId {
+/// A UUIDv7 made of the instant, the command and a place in the batch: unique without chance.
+pub(super) fn minted(at: &Stamp, place: u32) -> Uuid {
     let millis = u64::try_from(at.at.count() / 1_000).unwrap_or(0);
     // Twelve bits beside the version, six beside the variant: eighteen for the place, the rest for
     // the command.
@@ -231,5 +247,5 @@ fn event_id(at: &Stamp, place: u32) -> EventId {
     let mut bytes = [0; 10];
     bytes[0..2].copy_from_slice(&low.to_be_bytes());
     bytes[2..10].copy_from_slice(&tail);
-    EventId::new(uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid())
+    uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
 }

@@ -20,6 +20,7 @@ pub mod deadline;
 mod delivery;
 pub mod effect;
 pub mod event;
+pub mod incident;
 pub mod ledger;
 pub mod listing;
 pub mod matching;
@@ -31,6 +32,7 @@ pub mod refusal;
 pub mod remember;
 pub mod snapshot;
 pub mod split;
+pub mod stamp;
 #[cfg(test)]
 mod tests;
 
@@ -96,6 +98,7 @@ pub struct Engine {
     book: book::Book,
     quotes: quote::Quotes,
     contracts: contract::Contracts,
+    incidents: incident::Incidents,
     billing: billing::Billing,
     credit: credit::Credit,
     ledger: ledger::Ledger,
@@ -118,6 +121,7 @@ impl Engine {
             book: book::Book::default(),
             quotes: quote::Quotes::default(),
             contracts: contract::Contracts::default(),
+            incidents: incident::Incidents::default(),
             billing: billing::Billing::default(),
             credit: credit::Credit::default(),
             ledger: ledger::Ledger::default(),
@@ -199,6 +203,9 @@ impl Engine {
             Command::SuspendOrganization { org, note } => {
                 self.suspend_organization(at, org, note, out)
             }
+            Command::GroupOrganization { org, group } => {
+                self.group_organization(at, org, group, out)
+            }
             Command::InviteMember { user, email, roles, token_hash } => {
                 self.invite_member(at, user, email, roles, token_hash, out)
             }
@@ -234,6 +241,13 @@ impl Engine {
                 self.create_pool(at, id, factory, sku, phases, out)
             }
             Command::AddPhase { pool, phase } => self.add_phase(at, pool, phase, out),
+            Command::PostponePhase { pool, phase, from, note } => {
+                self.postpone_phase(at, pool, phase, from, &note, out)
+            }
+            Command::EndMaintenance { pool, window } => self.end_maintenance(at, pool, window, out),
+            Command::AnswerSubstitution { incident, contract, accept } => {
+                self.answer_substitution(at, incident, contract, accept, out)
+            }
             Command::AddMaintenance { pool, window, gpus, note } => {
                 self.add_maintenance(at, pool, window, gpus, note, out)
             }
@@ -255,6 +269,12 @@ impl Engine {
             Command::UnfreezeLine { id, note } => self.unfreeze_line(at, id, note, out),
             Command::ChangeLimit { id, expect, limit, note } => {
                 self.change_limit(at, id, expect, limit, note, out)
+            }
+            Command::SetCap { subject, amount, note } => {
+                self.set_cap(at, subject, amount, note, out)
+            }
+            Command::ReviewLine { id, outcome, next_months, note } => {
+                self.review_line(at, id, outcome, next_months, note, out)
             }
             Command::Quote { id, ask, hold_secs } => self.quote(at, id, ask, hold_secs, out),
             Command::PlaceOrder(ask) => self.place_order(at, ask, out),

@@ -256,6 +256,7 @@ impl Engine {
             Ok(block) => {
                 let value = self.value_of(&block.draws, block.window);
                 let line = self.admits(customer.id, value)?;
+                self.concentrates(block.provider, &block.sku, value)?;
                 if place.dry_run {
                     order.fill_in(&block, value, at);
                     order.contract = None;
@@ -404,6 +405,8 @@ impl Engine {
     /// Supply appeared in a market: the first resting orders are tried again now, the rest by a
     /// sweep.
     pub(super) fn retry(&mut self, at: &Stamp, sku: &SkuCode, out: &mut Effects) {
+        // Who has a contract comes before who waits for one.
+        self.review_incidents(at, sku, out);
         let (ids, more) = self.book.first(sku, limits::RETRIES_PER_EVENT);
         self.retry_these(at, sku, &ids, more, out);
     }
@@ -443,6 +446,9 @@ impl Engine {
         let found = matching::fill(&self.capacity, buyer(customer), wanted, at.next_minute());
         let Some(block) = found else { return };
         let value = self.value_of(&block.draws, block.window);
+        if self.concentrates(block.provider, &block.sku, value).is_err() {
+            return;
+        }
         let order = self.book.remove(id).expect("it was there a moment ago");
         self.deadlines.clear(order.lapses_at(), Due::OrderLapses(id));
         // The credit is held already, at the limit; what the fill does not need goes back.

@@ -112,6 +112,7 @@ impl Engine {
             return Err(Refusal::TooMany { kind: "quote", most: limits::QUOTES_PER_ORG_MAX });
         }
         let line = self.admits(customer.id, quote.block.value)?;
+        self.concentrates(quote.block.provider, &quote.block.sku, quote.block.value)?;
         // From here it must succeed: every question has been asked.
         let expires_at = at.at.plus_secs(hold_secs);
         self.take(at, quote.block.pool, &quote.block.draws, None, out);

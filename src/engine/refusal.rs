@@ -1,6 +1,6 @@
 //! Every reason for "no". Facts with numbers; the sentences are the door's.
 
-use super::credit::{Approval, LineState};
+use super::credit::{Approval, CapSubject, LineState};
 use super::matching::Shortage;
 use crate::model::id::{LineId, ProgramId};
 use crate::model::{Gpus, Minute, Money, Price, Right, Role};
@@ -218,6 +218,15 @@ pub enum Refusal {
         missing: Money,
     },
 
+    /// So much more would be at stake with one group, provider or SKU than its cap allows.
+    CapExceeded {
+        subject: Box<CapSubject>,
+        cap: Money,
+        exposed: Money,
+        needed: Money,
+        over: Money,
+    },
+
     // -- Market, where there is no order to carry the reason (409): firm and indicative quotes --
     NoBlock(Box<Shortage>),
 }
@@ -271,6 +280,7 @@ impl Refusal {
             Refusal::NoCreditLine => "no_credit_line",
             Refusal::CreditLineState { .. } => "credit_line_state",
             Refusal::CreditShort { .. } => "credit_short",
+            Refusal::CapExceeded { .. } => "cap_exceeded",
             Refusal::NoBlock(_) => "no_block",
         }
     }

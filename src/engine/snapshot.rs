@@ -8,9 +8,10 @@ use super::billing::{Billing, Invoice, Payment, Payout, Period, Sums};
 use super::capacity::{Factory, Pool};
 use super::catalogue::{Catalogue, Region, Sku};
 use super::contract::Contract;
-use super::credit::{Application, Collection, Credit, Line};
+use super::credit::{Application, Cap, Collection, Credit, Line};
 use super::deadline::Due;
 use super::event::Heads;
+use super::incident::{Affected, Incident, Incidents};
 use super::ledger::{AccountKey, Balance, Ledger};
 use super::listing::Listing;
 use super::order::Order;
@@ -61,6 +62,10 @@ pub struct Snapshot {
     pub periods: Vec<Period>,
     /// Of lines in default.
     pub collections: Vec<Collection>,
+    /// Lifted ones too.
+    pub caps: Vec<Cap>,
+    /// Open.
+    pub incidents: Vec<Incident>,
     pub accounts: Vec<(AccountKey, Balance)>,
     pub event_heads: Vec<(OrgId, u64)>,
     /// Not expired at `now`, oldest first.
@@ -94,6 +99,8 @@ impl Engine {
             payouts: self.billing.payouts.values().cloned().collect(),
             periods: self.billing.periods.values().cloned().collect(),
             collections: self.credit.collections.values().cloned().collect(),
+            caps: self.credit.caps.values().cloned().collect(),
+            incidents: self.incidents.open.values().cloned().collect(),
             accounts: self.ledger.accounts().collect(),
             event_heads: self.events.last.iter().map(|(org, no)| (*org, *no)).collect(),
             kept: self.memory.kept(self.now).collect(),
@@ -126,6 +133,8 @@ impl Engine {
             payouts,
             periods,
             collections,
+            caps,
+            incidents,
             accounts,
             event_heads,
             kept,
@@ -136,7 +145,7 @@ impl Engine {
         engine.parties = Parties::from_parts(organizations, users, sessions, keys);
         engine.catalogue = Catalogue::from_parts(skus, regions);
         engine.programs = Programs::from_parts(programs);
-        engine.credit = Credit::from_parts(applications, lines, collections);
+        engine.credit = Credit::from_parts(applications, lines, collections, caps);
         engine.billing = Billing::from_parts(invoices, payments, payouts, periods);
         engine.ledger = Ledger::from_parts(accounts, last_entry);
         engine.memory = Memory::from_kept(kept);
@@ -151,8 +160,15 @@ impl Engine {
                 *frozen = engine.programs.share(frozen);
             }
             engine.capacity.retake(contract.pool, &contract.allocations);
-            engine.contracts.unsettled.insert(contract.id, Box::new(contract));
+            engine.stand_in(&contract);
+            engine.contracts.put(contract);
         }
+        for incident in &incidents {
+            for offer in incident.affected.iter().filter_map(Affected::waiting) {
+                engine.capacity.lend(offer.pool, &offer.parts);
+            }
+        }
+        engine.incidents = Incidents::from_parts(incidents);
         engine.capacity.outline_all();
         for order in orders {
             engine.book.add(order);
@@ -204,6 +220,7 @@ impl Engine {
         let contracts = self.contracts.iter().flat_map(Contract::deadlines);
         sessions
             .chain(contracts)
+            .chain(self.incidents.open.values().filter_map(Incident::deadline))
             .chain(self.billing.deadlines(&self.settings))
             .chain(listings)
             .chain(lines)

@@ -9,6 +9,7 @@ use super::Door;
 use super::caller::{Caller, grant};
 use super::contracts::{self, ContractView};
 use super::idempotency::{KeyHeader, RequiredKey};
+use super::incidents::MoveView;
 use super::json::{Json, NoBody, Nothing};
 use super::money::{Amount, PriceText, amount_body};
 use super::organizations::unexpected;
@@ -96,6 +97,8 @@ pub struct AmendmentView {
     effective_at: Moment,
     before: ExtentView,
     after: ExtentView,
+    /// For a substitution: the pool that stands in, and until when.
+    moved: Option<MoveView>,
     /// What the customer is charged for the change.
     fee: Amount,
     /// What the contract holds on the credit line.
@@ -137,6 +140,7 @@ impl From<&Amendment> for AmendmentView {
             effective_at: Moment(one.effective_at),
             before: ExtentView::from(&one.before),
             after: ExtentView::from(&one.after),
+            moved: one.moved.as_ref().map(MoveView::from),
             fee: Amount(one.fee),
             held_before: Amount(one.held_before),
             held_after: Amount(one.held_after),

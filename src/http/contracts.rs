@@ -8,6 +8,7 @@ use super::Door;
 use super::bill::{BillView, PartsView, rest, total};
 use super::caller::{Caller, grant};
 use super::delivery;
+use super::incidents::SubstituteView;
 use super::matching::AllocationView;
 use super::money::{Amount, PriceText};
 use super::page::{self, List};
@@ -105,6 +106,10 @@ pub struct ContractView {
     allocations: Vec<AllocationView>,
     /// What of the allocations was not delivered, as reported: the dearest draws first.
     losses: Vec<AllocationView>,
+    /// Its pool is short of it, or may still be: see the incidents.
+    degraded: bool,
+    /// Other pools of the provider that stand in for its own.
+    substitutes: Vec<SubstituteView>,
     /// How often it was changed.
     amendments: u32,
     terms: TermsView,
@@ -220,6 +225,8 @@ impl From<&Contract> for ContractView {
             credit_line_id: one.line,
             allocations: one.allocations.iter().map(AllocationView::from).collect(),
             losses: one.losses.iter().map(AllocationView::from).collect(),
+            degraded: one.degraded,
+            substitutes: one.substitutes.iter().map(SubstituteView::from).collect(),
             amendments: one.amendments,
             terms: TermsView::from(&one.terms),
             commitments: one.commitments.iter().map(CommitmentView::from).collect(),

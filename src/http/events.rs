@@ -132,6 +132,10 @@ fn data(data: &EventData) -> Value {
             "object": "claim", "credit_line_id": line, "program_id": program,
             "amount": money(*amount), "paid": money(*paid),
         }),
+        EventData::Incident { id, pool, cause, state, start, end } => json!({
+            "object": "incident", "id": id, "pool_id": pool, "cause": cause, "state": state,
+            "start_at": Moment(*start), "end_at": Moment(*end),
+        }),
         EventData::Order { id, state, reason, filled_gpus, contract } => json!({
             "object": "order", "id": id, "state": state, "reason": reason,
             "filled_gpus": filled_gpus, "contract_id": contract,

@@ -169,6 +169,10 @@ kinds! {
     MORE_THAN_THERE = 409 "more_than_there", "More than there is",
         "The amount is larger than what it is taken from.",
         "Send at most what is there; the answer has the number.";
+    CAP_EXCEEDED = 409 "cap_exceeded", "A cap leaves no room for this",
+        "The market caps how much may be at stake with one group of customers, one provider or one \
+         SKU. This would go above it.",
+        "Ask for less, elsewhere, or later. The numbers are in the answer.";
     FEE_ABOVE = 409 "fee_above", "The fee is higher than agreed",
         "The change costs a higher fee than fee_max allows. Nothing was changed.",
         "Ask with dry_run=true what it costs, and raise fee_max.";

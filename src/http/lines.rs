@@ -16,7 +16,9 @@ use super::query::{Path, Query};
 use super::reply::{Reply, shown, shown_with_tag};
 use super::time::{Instant, Moment};
 use super::version::{IfMatch, IfMatchHeader};
-use crate::engine::credit::{Balances, DefaultReason, Line, LineState, Proposal};
+use crate::engine::credit::{
+    Balances, DefaultReason, Line, LineState, Proposal, Review, ReviewOutcome,
+};
 use crate::engine::ledger::Entry;
 use crate::engine::{Command, Refusal};
 use crate::model::Money;
@@ -56,6 +58,22 @@ pub struct ProposalView {
     proposed_by: UserId,
 }
 
+/// A review of a line.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LastReviewView {
+    outcome: ReviewOutcome,
+    note: String,
+    by: UserId,
+    at: Instant,
+}
+
+impl From<&Review> for LastReviewView {
+    fn from(one: &Review) -> Self {
+        let Review { outcome, note, by, at } = one;
+        Self { outcome: *outcome, note: note.clone(), by: *by, at: Instant(*at) }
+    }
+}
+
 /// A credit line: `available = limit - held - drawn - defaulted`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LineView {
@@ -82,6 +100,10 @@ pub struct LineView {
     /// When the line runs off.
     expires_at: Moment,
     note: String,
+    /// By when an officer looks at it again.
+    review_at: Moment,
+    /// What came of the last review.
+    last_review: Option<LastReviewView>,
     /// Rises with every decision; the `ETag`.
     version: u32,
     created_at: Instant,
@@ -120,6 +142,8 @@ impl LineView {
             past_due_since: line.past_due_since.map(Moment),
             expires_at: Moment(line.expires_at),
             note: line.note.clone(),
+            review_at: Moment(line.review_at),
+            last_review: line.review.as_ref().map(LastReviewView::from),
             version: line.version,
             created_at: Instant(line.created_at),
             changed_at: Instant(line.changed_at),

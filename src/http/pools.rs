@@ -30,6 +30,14 @@ pub struct PhaseBody {
     from: Moment,
 }
 
+/// So many more GPUs from an instant on, and when they were to come if they are late.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct PhaseView {
+    gpus: u32,
+    from: Moment,
+    announced_from: Option<Moment>,
+}
+
 /// A pool to be entered.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -75,7 +83,7 @@ pub struct PoolView {
     region: RegionCode,
     #[schema(value_type = Code)]
     sku: SkuCode,
-    phases: Vec<PhaseBody>,
+    phases: Vec<PhaseView>,
     maintenance: Vec<WindowView>,
     created_at: Instant,
 }
@@ -84,7 +92,7 @@ pub struct PoolView {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MaintenanceView {
     pub pool: PoolView,
-    /// The contracts whose time the window touches.
+    /// The contracts that run short by it, the youngest first: see the incident.
     pub touched: Vec<BriefView>,
 }
 
@@ -124,15 +132,16 @@ pub struct ScheduleQuery {
     to: Option<Moment>,
 }
 
-impl From<&Phase> for PhaseBody {
-    fn from(one: &Phase) -> Self {
-        Self { gpus: one.gpus, from: Moment(one.from) }
+impl From<&Phase> for PhaseView {
+    fn from(phase: &Phase) -> Self {
+        let Phase { gpus, from, announced } = *phase;
+        Self { gpus, from: Moment(from), announced_from: announced.map(Moment) }
     }
 }
 
 impl From<PhaseBody> for Phase {
     fn from(body: PhaseBody) -> Self {
-        Self { gpus: body.gpus, from: body.from.0 }
+        Phase::new(body.gpus, body.from.0)
     }
 }
 
@@ -155,7 +164,7 @@ impl From<&Pool> for PoolView {
             factory_id: one.factory,
             region: one.region.clone(),
             sku: one.sku.clone(),
-            phases: one.phases.iter().map(PhaseBody::from).collect(),
+            phases: one.phases.iter().map(PhaseView::from).collect(),
             maintenance: one.maintenance.iter().map(WindowView::from).collect(),
             created_at: Instant(one.created_at),
         }

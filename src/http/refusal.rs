@@ -61,6 +61,20 @@ fn market(refusal: &Refusal) -> Option<Problem> {
                 .with("available", Amount(*available))
                 .with("missing", Amount(*missing))
         }
+        Refusal::CapExceeded { subject, cap, exposed, needed, over } => {
+            let (kind, name) = (subject.kind(), subject.name());
+            let detail = format!(
+                "This needs {needed}; of the {cap} that may be at stake with the {kind} {name}, \
+                 {exposed} are: {over} too much."
+            );
+            Problem::new(&kind::CAP_EXCEEDED, detail)
+                .with("subject", kind)
+                .with("name", name)
+                .with("cap", Amount(*cap))
+                .with("exposed", Amount(*exposed))
+                .with("needed", Amount(*needed))
+                .with("over", Amount(*over))
+        }
         Refusal::NoBlock(shortage) => {
             let view = ShortageView::from(shortage.as_ref());
             let detail = format!("No block fits: {} bound.", shortage.constraint);
@@ -288,10 +302,10 @@ fn time(refusal: &Refusal) -> Option<Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::credit::{Approval, LineState};
+    use crate::engine::credit::{Approval, CapSubject, LineState};
     use crate::engine::matching::Shortage;
     use crate::engine::order::Reason;
-    use crate::model::id::{LineId, ProgramId};
+    use crate::model::id::{LineId, OrgId, ProgramId};
     use crate::model::{Minute, Money, Price, Right, Role};
     use uuid::Uuid;
 
@@ -359,6 +373,13 @@ mod tests {
             Refusal::NoCreditLine,
             Refusal::CreditLineState { line, state: LineState::Frozen },
             Refusal::CreditShort { line, needed: money, available: money, missing: money },
+            Refusal::CapExceeded {
+                subject: Box::new(CapSubject::Provider(OrgId::new(Uuid::nil()))),
+                cap: money,
+                exposed: money,
+                needed: money,
+                over: money,
+            },
             Refusal::NoBlock(Box::new(shortage)),
         ]
     }
@@ -366,7 +387,7 @@ mod tests {
     #[test]
     fn every_refusal_has_its_own_problem_and_page() {
         let all = every_refusal();
-        assert_eq!(all.len(), 46, "one of each: the count in `Refusal::code`");
+        assert_eq!(all.len(), 47, "one of each: the count in `Refusal::code`");
         for refusal in all {
             let problem = Problem::from(&refusal);
             assert_eq!(problem.kind().code, refusal.code());

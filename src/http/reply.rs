@@ -9,10 +9,12 @@ use uuid::Uuid;
 
 use super::amendments::AmendedView;
 use super::applications::ApplicationView;
+use super::caps::CapView;
 use super::catalogue::{RegionView, SkuView};
 use super::collection::CollectionView;
 use super::contracts::{BriefView, ContractView};
 use super::factories::FactoryView;
+use super::incidents::IncidentView;
 use super::invoices::InvoiceView;
 use super::keys::KeyView;
 use super::lines::LineView;
@@ -216,6 +218,8 @@ fn settled(answer: &Answer, at: Micros) -> Written {
             page(&PayoutView::from(one), is_new, format!("/v1/payouts/{}", one.id), None)
         }
         Answer::Period(one) => page(&PeriodView::from(one), false, String::new(), None),
+        Answer::Cap(one) => page(&CapView::from(one), false, String::new(), None),
+        Answer::Incident(one) => page(&IncidentView::from(one), false, String::new(), None),
         Answer::Collection(one) => page(&CollectionView::from(one), false, String::new(), None),
         // `written` and `trading` have taken these.
         Answer::Done

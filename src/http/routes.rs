@@ -8,10 +8,10 @@ use super::kind;
 use super::problem::Problem;
 use super::reply::Reply;
 use super::{
-    amendments, applications, audit, calendar, catalogue, clock, collection, contracts, delivery,
-    events, exports, exposure, factories, holds, invoices, keys, ledger, lines, listings, market,
-    members, meta, orders, organizations, payments, payouts, periods, pools, programs, quotes,
-    sessions, statements,
+    amendments, applications, audit, calendar, caps, catalogue, clock, collection, contracts,
+    delivery, events, exports, exposure, factories, holds, incidents, invoices, keys, ledger,
+    lines, listings, market, members, meta, orders, organizations, payments, payouts, periods,
+    pools, programs, quotes, sessions, statements,
 };
 
 /// Writes the page below as actix routes, as a table, and as the list the API reference is made
@@ -67,6 +67,7 @@ routes! {
     "/v1/organizations/{id}" { get organizations::get }
     "/v1/organizations/{id}/approve" { post organizations::approve }
     "/v1/organizations/{id}/suspend" { post organizations::suspend }
+    "/v1/organizations/{id}/group" { post organizations::group }
     "/v1/organizations/{id}/members" { get members::list }
     "/v1/organizations/{id}/members/{user_id}" {
         get members::get, patch members::change, delete members::remove
@@ -87,6 +88,11 @@ routes! {
     "/v1/pools" { get pools::list, post pools::create }
     "/v1/pools/{id}" { get pools::get }
     "/v1/pools/{id}/phases" { post pools::add_phase }
+    "/v1/pools/{id}/phases/postpone" { post incidents::postpone }
+    "/v1/pools/{id}/maintenance/end" { post incidents::end_maintenance }
+    "/v1/incidents" { get incidents::list }
+    "/v1/incidents/{id}" { get incidents::get }
+    "/v1/incidents/{id}/answer" { post incidents::answer }
     "/v1/pools/{id}/maintenance" { post pools::add_maintenance }
     "/v1/pools/{id}/schedule" { get pools::schedule }
     // -- Programs and listings --
@@ -105,6 +111,9 @@ routes! {
     "/v1/credit_applications/{id}/approve" { post applications::approve }
     "/v1/credit_applications/{id}/decline" { post applications::decline }
     "/v1/credit_applications/{id}/withdraw" { post applications::withdraw }
+    "/v1/caps" { get caps::list, post caps::set }
+    "/v1/reviews" { get caps::due }
+    "/v1/credit_lines/{id}/review" { post caps::review }
     "/v1/credit_lines" { get lines::list }
     "/v1/credit_lines/{id}" { get lines::get }
     "/v1/credit_lines/{id}/freeze" { post lines::freeze }

@@ -13,8 +13,9 @@ use crate::engine::amendment::AmendmentKind;
 use crate::engine::billing::{InvoiceState, Payable, PayoutState, PeriodState};
 use crate::engine::capacity::FactoryState;
 use crate::engine::contract::ContractState;
-use crate::engine::credit::{ApplicationState, DefaultReason, LineState};
+use crate::engine::credit::{ApplicationState, DefaultReason, LineState, ReviewOutcome};
 use crate::engine::event::EventKind;
+use crate::engine::incident::{IncidentCause, IncidentState, ShortfallOutcome};
 use crate::engine::ledger::{Account, Book, EntryKind};
 use crate::engine::listing::ListingState;
 use crate::engine::matching::AlternativeKind;
@@ -22,8 +23,8 @@ use crate::engine::order::{OrderState, Reason};
 use crate::engine::party::{OrganizationState, UserState};
 use crate::engine::quote::QuoteState;
 use crate::model::id::{
-    ApplicationId, ContractId, EventId, FactoryId, InvoiceId, KeyId, LineId, ListingId, OrderId,
-    OrgId, PaymentId, PayoutId, PoolId, ProgramId, QuoteId, SessionId, UserId,
+    ApplicationId, ContractId, EventId, FactoryId, IncidentId, InvoiceId, KeyId, LineId, ListingId,
+    OrderId, OrgId, PaymentId, PayoutId, PoolId, ProgramId, QuoteId, SessionId, UserId,
 };
 use crate::model::{Code, Country, Right, Role, Segment, Workload};
 
@@ -65,6 +66,7 @@ words! {
     FactoryState ContractState ApplicationState LineState EventKind Account Book EntryKind
     ListingState AlternativeKind OrderState Reason OrganizationState UserState QuoteState Right Role
     Segment Workload AmendmentKind InvoiceState Payable PayoutState PeriodState DefaultReason
+    ReviewOutcome IncidentCause IncidentState ShortfallOutcome
 }
 
 ids! {
@@ -79,6 +81,7 @@ ids! {
     OrderId = "ord_01h2xcejqtf2nbrexx3vqjhp41"
     OrgId = "org_01h2xcejqtf2nbrexx3vqjhp41"
     PaymentId = "pmt_01h2xcejqtf2nbrexx3vqjhp41"
+    IncidentId = "inc_01h2xcejqtf2nbrexx3vqjhp41"
     PayoutId = "pyo_01h2xcejqtf2nbrexx3vqjhp41"
     PoolId = "pool_01h2xcejqtf2nbrexx3vqjhp41"
     ProgramId = "prg_01h2xcejqtf2nbrexx3vqjhp41"

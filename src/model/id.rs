@@ -123,6 +123,8 @@ ids! {
     PaymentId = "pmt";
     /// Money that the market pays out.
     PayoutId = "pyo";
+    /// A pool's shortfall. Made of its instant and number, as events are.
+    IncidentId = "inc";
     /// A fact that was published to one organization.
     EventId = "evt";
 }

@@ -89,6 +89,14 @@ pub const CHOICES_MAX: usize = 16;
 pub const AUDIENCE_MAX: usize = 300;
 /// Phases in one body; a pool gathers more by later calls.
 pub const PHASES_MAX: usize = 100;
+/// A credit line is looked at again half a year after it was decided about, unless an officer says
+/// otherwise: in so many months at most.
+pub const REVIEW_MONTHS: u32 = 6;
+pub const REVIEW_MONTHS_MAX: u32 = 24;
+/// How long a customer has to answer to a substitution: at most, so that a provider knows in time;
+/// and at least, also when the time that runs short has begun.
+pub const SUBSTITUTION_MINUTES_MAX: i64 = 24 * 60;
+pub const SUBSTITUTION_MINUTES_MIN: i64 = 60;
 /// Phases and maintenance windows of one pool.
 pub const POOL_CHANGES_MAX: usize = 1_000;
 /// Listings that are live in one pool: each is looked at in turn by the matcher.

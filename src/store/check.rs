@@ -1,8 +1,8 @@
 //! The audit of a database by itself: what must always be true, over all rows and without the
 //! engine. Knows the books, the audit chain and what a contract is made of; decides nothing.
 //!
-//! That listings stay within what is installed is not asked here: maintenance may leave a recorded
-//! shortfall, and only the engine knows which.
+//! That what is sold is installed, or is in an incident, is not asked here but by the engine's own
+//! audit, over the same rows: it takes every schedule at once.
 
 use std::collections::BTreeMap;
 
@@ -117,7 +117,7 @@ type Reference = [&'static str; 4];
 
 /// What a reservation writes refers to. PostgreSQL asks for these at birth only (see the migration
 /// `leaner`), so that a parent that somebody took away by hand is found here.
-const REFERENCES: [Reference; 8] = [
+const REFERENCES: [Reference; 9] = [
     ["audit", "commit_no", "commits", "no"],
     ["orders", "org", "organizations", "id"],
     ["contracts", "order_id", "orders", "id"],
@@ -126,6 +126,7 @@ const REFERENCES: [Reference; 8] = [
     ["allocations", "contract", "contracts", "id"],
     ["allocations", "listing", "listings", "id"],
     ["events", "org", "event_heads", "org"],
+    ["incident_customers", "incident", "incidents", "id"],
 ];
 
 #[derive(diesel::QueryableByName)]

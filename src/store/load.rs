@@ -16,9 +16,10 @@ use super::rows::capacity::{
 };
 use super::rows::contract::{AllocationRow, ContractRow, allocations, contracts, join};
 use super::rows::credit::{
-    ApplicationRow, CollectionRow, LineRow, collections, credit_applications as applications,
-    credit_lines as lines,
+    ApplicationRow, CapRow, CollectionRow, LineRow, caps, collections,
+    credit_applications as applications, credit_lines as lines,
 };
+use super::rows::incident::{IncidentRow, incidents};
 use super::rows::ledger::{AccountRow, accounts};
 use super::rows::party::{
     ApiKeyRow, OrganizationRow, SessionRow, UserRow, api_keys, organizations, sessions, users,
@@ -31,6 +32,7 @@ use super::schema::Uid;
 use super::{Fault, Loaded};
 use crate::engine::billing::{Invoice, InvoiceLine, Sums};
 use crate::engine::contract::Contract;
+use crate::engine::credit::Cap;
 use crate::engine::ledger::{AccountKey, Balance};
 use crate::engine::order::Order;
 use crate::engine::program::Program;
@@ -99,6 +101,9 @@ fn read(db: &mut Db) -> Result<Loaded, Fault> {
         on!(db, load, payouts::table.filter(sql::<Bool>(IN_TRANSIT)).order(payouts::id))?;
     let months: Vec<PeriodRow> = on!(db, load, periods::table.order(periods::month))?;
     let debts: Vec<CollectionRow> = on!(db, load, collections::table.order(collections::line))?;
+    let bounds: Vec<CapRow> = on!(db, load, caps::table)?;
+    let trouble: Vec<IncidentRow> =
+        on!(db, load, incidents::table.filter(sql::<Bool>(OPEN)).order(incidents::id))?;
     let heads: Vec<HeadRow> = on!(db, load, event_heads::table.order(event_heads::org))?;
     let snapshot = Snapshot {
         now,
@@ -124,6 +129,8 @@ fn read(db: &mut Db) -> Result<Loaded, Fault> {
         payouts: entities(under_way)?,
         periods: entities(months)?,
         collections: entities(debts)?,
+        caps: in_order(bounds)?,
+        incidents: entities(trouble)?,
         accounts: all_accounts(db)?,
         event_heads: entities(heads)?,
         kept: remembered_keys(db, now)?,
@@ -207,6 +214,13 @@ fn sums_of(lines: &[InvoiceLine]) -> Sums {
     let mut sums = Sums::default();
     lines.iter().for_each(|line| sums.add(line));
     sums
+}
+
+/// In the engine's order of subjects.
+fn in_order(rows: Vec<CapRow>) -> Result<Vec<Cap>, Fault> {
+    let mut caps: Vec<Cap> = entities(rows)?;
+    caps.sort_by(|one, next| one.subject.cmp(&next.subject));
+    Ok(caps)
 }
 
 /// In the engine's order of keys, which is not that of their words.

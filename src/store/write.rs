@@ -11,7 +11,8 @@ use super::link::{Db, on};
 use super::rows::billing::{InvoiceLineRow, InvoiceRow, PaymentRow, PayoutRow, PeriodRow};
 use super::rows::capacity::{FactoryRow, ListingRow, PoolRow, RegionRow, SkuRow};
 use super::rows::contract::{AllocationRow, AmendmentRow, ContractRow, allocations};
-use super::rows::credit::{ApplicationRow, CollectionRow, LineRow};
+use super::rows::credit::{ApplicationRow, CapRow, CollectionRow, LineRow};
+use super::rows::incident::{IncidentCustomerRow, IncidentRow};
 use super::rows::ledger::{AccountRow, EntryRow};
 use super::rows::party::{ApiKeyRow, OrganizationRow, SessionRow, UserRow};
 use super::rows::program::{ProgramRow, VersionRow, program_versions};
@@ -149,6 +150,8 @@ fn plan(batch: &Batch, versions: Vec<VersionRow>, moved: &[&Contract]) -> Plan {
         payouts,
         periods,
         collections,
+        caps,
+        incidents,
         accounts,
         event_heads,
         amendments,
@@ -191,6 +194,9 @@ fn plan(batch: &Batch, versions: Vec<VersionRow>, moved: &[&Contract]) -> Plan {
     plan.facts::<_, _, PayoutRow>(payouts);
     plan.facts::<_, _, PeriodRow>(periods);
     plan.facts::<_, _, CollectionRow>(collections);
+    plan.facts::<_, _, CapRow>(caps);
+    plan.facts::<_, _, IncidentRow>(incidents);
+    plan.births(incidents.births().flat_map(IncidentCustomerRow::of).collect());
     plan.keyed(accounts, AccountRow::of);
     plan.births(entries.iter().map(EntryRow::from).collect());
     plan.keyed(event_heads, |org, last| HeadRow::of(*org, *last));

@@ -6,7 +6,7 @@ use headroom::http::routes;
 use serde_json::{Value, json};
 
 use crate::asking::{Caller, id};
-use crate::past::{Past, contract_of, live_a_month, send, terms};
+use crate::past::{Past, contract_of, live_a_month, send, shortfall, terms};
 use crate::server::{ADMIN, PASSWORD, Server};
 use crate::stage::{SKU, Stage, admitted, credit, member, merged, number, offer, pool, sign_up};
 
@@ -29,6 +29,7 @@ get    /v1/organizations                           401  200  200  200  200  200 
 get    /v1/organizations/{id}                      401  200  200  200  404  404  200  200  200
 post   /v1/organizations/{id}/approve              401  403  403  403  403  403  403  200  403
 post   /v1/organizations/{id}/suspend              401  403  403  403  403  403  403  200  403
+post   /v1/organizations/{id}/group                401  403  403  403  403  403  403  200  403
 get    /v1/organizations/{id}/members              401  200  200  200  404  404  200  200  200
 get    /v1/organizations/{id}/members/{user_id}    401  200  200  200  404  404  200  200  200
 patch  /v1/organizations/{id}/members/{user_id}    401  403  403  200  404  404  403  404  403
@@ -55,6 +56,11 @@ post   /v1/pools                                   401  403  403  403  201  404 
 get    /v1/pools/{id}                              401  404  404  404  200  404  200  200  200
 post   /v1/pools/{id}/phases                       401  403  403  403  200  404  403  403  403
 post   /v1/pools/{id}/maintenance                  401  403  403  403  200  404  403  403  403
+post   /v1/pools/{id}/phases/postpone              401  403  403  403  200  404  403  403  403
+post   /v1/pools/{id}/maintenance/end              401  403  403  403  200  404  403  403  403
+get    /v1/incidents                               401  200  200  200  200  200  200  200  200
+get    /v1/incidents/{id}                          401  200  200  200  200  404  200  200  200
+post   /v1/incidents/{id}/answer                   401  403  200  200  403  404  403  403  403
 get    /v1/pools/{id}/schedule                     401  404  404  404  200  404  200  200  200
 
 get    /v1/programs                                401  200  200  200  200  200  200  200  200
@@ -80,6 +86,10 @@ get    /v1/credit_lines/{id}                       401  200  200  200  404  404 
 post   /v1/credit_lines/{id}/limit                 401  403  403  403  403  403  403  403  200
 post   /v1/credit_lines/{id}/freeze                401  403  403  403  403  403  403  403  200
 post   /v1/credit_lines/{id}/unfreeze              401  403  403  403  403  403  403  403  200
+post   /v1/credit_lines/{id}/review                401  403  403  403  403  403  403  403  200
+get    /v1/reviews                                 401  403  403  403  403  403  200  200  200
+get    /v1/caps                                    401  403  403  403  403  403  200  200  200
+post   /v1/caps                                    401  403  403  403  403  403  403  403  200
 get    /v1/credit_lines/{id}/holds                 401  200  200  200  404  404  200  200  200
 get    /v1/credit_lines/{id}/history               401  200  200  200  404  404  200  200  200
 post   /v1/credit_lines/{id}/default               401  403  403  403  403  403  403  403  200
@@ -326,6 +336,7 @@ impl World {
             ("get", "/v1/organizations/{id}" | "/v1/organizations/{id}/members")
             | ("post", "/v1/organizations/{id}/invitations") => customer.organization.clone(),
             (_, "/v1/organizations/{id}/approve") => sign_up(admin, &["provider"]).organization,
+            (_, "/v1/organizations/{id}/group") => sign_up(admin, &["customer"]).organization,
             (_, "/v1/organizations/{id}/suspend") => sign_up(admin, &["customer"]).organization,
             ("get", "/v1/organizations/{id}/members/{user_id}") => customer.user.clone(),
             (_, "/v1/organizations/{id}/members/{user_id}") => {
@@ -347,6 +358,7 @@ impl World {
                 id(&provider.post("/v1/factories", &body).expect(201))
             }
             (_, path) if path.starts_with("/v1/pools/{id}") => one.clone(),
+            (_, path) if path.starts_with("/v1/incidents/{id}") => shortfall(stage).0,
             (_, path) if path.starts_with("/v1/programs/{id}") => self.program.clone(),
             (_, "/v1/listings/{id}" | "/v1/listings/{id}/reprice") => self.stage.listing.clone(),
             (_, "/v1/listings/{id}/publish" | "/v1/listings/{id}/withdraw") => draft(),
@@ -432,6 +444,7 @@ impl World {
                 let token = admin.post(&path, &body).expect(201)["invitation_token"].clone();
                 json!({ "invitation_token": token, "password": PASSWORD })
             }
+            "/v1/organizations/{id}/group" => json!({ "group": "tidal" }),
             "/v1/organizations/{id}/suspend" => json!({ "note": "unpaid" }),
             "/v1/organizations/{id}/members/{user_id}" => json!({ "roles": ["trader"] }),
             "/v1/organizations/{id}/invitations" => {
@@ -495,6 +508,29 @@ impl World {
             "/v1/payouts/{id}/settle" => json!({ "outcome": "paid" }),
             path if is_amount(path) => json!({ "amount": "1.00" }),
             "/v1/test/clock/advance" => json!({ "seconds": 1 }),
+            _ => self.trouble(pattern),
+        }
+    }
+
+    /// What is said when capacity fails or too much is at stake.
+    fn trouble(&self, pattern: &str) -> Value {
+        match pattern {
+            "/v1/pools/{id}/phases/postpone" => {
+                json!({ "phase": 2, "until": "2027-07-01T00:00:00Z", "note": "late" })
+            }
+            "/v1/pools/{id}/maintenance/end" => json!({ "window": 1 }),
+            "/v1/incidents/{id}/answer" => {
+                let newest = self.stage.admin.get("/v1/incidents?state=open").expect(200);
+                let contract = &newest["data"][0]["affected"][0]["contract_id"];
+                json!({ "contract_id": contract, "answer": "accept" })
+            }
+            "/v1/credit_lines/{id}/review" => {
+                json!({ "outcome": "confirmed", "next_months": 3 })
+            }
+            "/v1/caps" => json!({
+                "subject": "sku", "name": SKU,
+                "amount": { "amount": "9000000.00", "currency": "USD" },
+            }),
             _ => json!({}),
         }
     }

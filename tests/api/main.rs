@@ -13,6 +13,7 @@ mod billing;
 mod credit;
 mod explained;
 mod exported;
+mod incidents;
 mod journey;
 mod lists;
 mod malformed;

@@ -73,6 +73,26 @@ pub fn supported(stage: &Stage, program: &str) -> String {
     region
 }
 
+/// A contract for twelve hours whose pool is short of half of it, and another pool with a place for
+/// it: answers the incident and the contract.
+pub fn shortfall(stage: &Stage) -> (String, String) {
+    let region = region(&stage.admin);
+    let (_, short) = pool(&stage.provider, &region);
+    pool(&stage.provider, &region);
+    stage.provider.post("/v1/listings", &offer(&short, 1440, "2.50")).expect(201);
+    let start = "2027-03-10T00:00:00Z";
+    let fields = json!({
+        "regions": [region], "gpus": 8, "start_at": start, "duration_hours": 12,
+    });
+    let contract = contract_of(stage, &stage.order_with(fields));
+    let away = json!({ "gpus": 1436, "start_at": start, "end_at": "2027-03-10T06:00:00Z" });
+    let path = format!("/v1/pools/{short}/maintenance");
+    let touched = stage.provider.post(&path, &away).expect(200);
+    assert_eq!(touched["touched"][0]["id"], contract.as_str());
+    let open = stage.provider.get(&format!("/v1/incidents?pool_id={short}")).expect(200);
+    (id(&open["data"][0]), contract)
+}
+
 /// Places an order that is filled; answers its contract.
 #[track_caller]
 pub fn contract_of(stage: &Stage, order: &Value) -> String {

@@ -186,6 +186,16 @@ fn later(server: &Server, stage: Stage, meet: Meet<'_>) -> Stage {
         meet(stage.customer.keyed(&format!("{contract}/cancel"), "f", &fee), 409, "fee_above");
     assert_eq!(dear["fee"], json!({ "amount": "240.00", "currency": "USD" }));
 
+    let cap = |amount: Value| {
+        let provider = stage.provider.organization.as_str();
+        json!({ "subject": "provider", "name": provider, "amount": amount })
+    };
+    stage.admin.keyed("/v1/caps", "cap", &cap(json!("100.00"))).expect(200);
+    let order = stage.customer.keyed("/v1/orders", "capped", &stage.order());
+    let capped = meet(order, 409, "cap_exceeded");
+    assert_eq!(capped["needed"], json!({ "amount": "3840.00", "currency": "USD" }));
+    stage.admin.keyed("/v1/caps", "lift", &cap(Value::Null)).expect(200);
+
     server.advance_to("2027-02-01T12:00:00Z");
     let stage = stage.again("2027-03-01T00:00:00Z");
     let report = |start: &str, end: &str, missing: u32| {

@@ -1,13 +1,16 @@
 //! The part of the samples that is about delivery and money.
 
-use headroom::engine::amendment::{Amendment, AmendmentKind, Size};
+use headroom::engine::amendment::{Amendment, AmendmentKind, Move, Size};
 use headroom::engine::billing::{
     Invoice, InvoiceLine, InvoiceState, Party, Payable, Payment, Payout, PayoutState, Period,
     PeriodState, Reserve, Split,
 };
 use headroom::engine::charge::{Bill, ProgramPart, SlaStep};
 use headroom::engine::contract::SizeUntil;
-use headroom::engine::credit::{Bearer, Borne, Claim, Collection, DefaultReason};
+use headroom::engine::credit::{Bearer, Borne, Cap, CapSubject, Claim, Collection, DefaultReason};
+use headroom::engine::incident::{
+    Affected, Incident, IncidentCause, IncidentState, Offer, Part, ShortfallOutcome,
+};
 use headroom::model::id::*;
 use headroom::model::*;
 
@@ -135,6 +138,49 @@ impl Sample {
             version: dice.count(),
         });
         self.amendments.push(amendment(contract, still));
+        self.caps.push(Cap {
+            subject: CapSubject::Provider(OrgId::new(grown(1, place))),
+            amount: dice.maybe(|dice| Money::from_micros(dice.pick(&[0, 1, i64::MAX]))),
+            note: dice.text(),
+            set_by: user,
+            set_at: dice.micros(),
+            version: dice.count(),
+        });
+        self.incidents.push(incident((place, org, contract), still, dice));
+    }
+}
+
+/// Whose contracts it hits never changes.
+fn incident(
+    (place, org, contract): (usize, OrgId, ContractId),
+    still: &mut Dice,
+    dice: &mut Dice,
+) -> Incident {
+    let part = |dice: &mut Dice| Part { gpus: dice.many(), window: dice.window() };
+    let affected = Affected {
+        contract,
+        customer: org,
+        missing: dice.some(2, part),
+        offer: dice.maybe(|dice| Offer {
+            pool: PoolId::new(dice.uuid()),
+            parts: dice.some(2, part),
+            expires_at: dice.minute(),
+        }),
+        outcome: dice.pick(ShortfallOutcome::ALL),
+        decided_at: dice.maybe(Dice::micros),
+    };
+    Incident {
+        id: IncidentId::new(grown(19, place)),
+        provider: org,
+        pool: PoolId::new(grown(6, place)),
+        cause: still.pick(IncidentCause::ALL),
+        note: still.text(),
+        window: still.window(),
+        affected: vec![affected],
+        state: dice.pick(IncidentState::ALL),
+        opened_at: still.micros(),
+        closed_at: dice.maybe(Dice::micros),
+        version: dice.count(),
     }
 }
 
@@ -148,6 +194,11 @@ fn amendment(contract: ContractId, still: &mut Dice) -> Amendment {
         effective_at: still.minute(),
         before,
         after,
+        moved: still.maybe(|still| Move {
+            from: PoolId::new(still.uuid()),
+            to: PoolId::new(still.uuid()),
+            until: still.minute(),
+        }),
         fee: still.amount(),
         held_before: still.amount(),
         held_after: still.amount(),

@@ -4,12 +4,15 @@
 use crate::sample::{NOW, Sample, batch};
 use crate::{Place, twin};
 use headroom::engine::billing::{Invoice, InvoiceLine, InvoiceState, PayoutState, Sums};
-use headroom::engine::credit::{ApplicationState, LineState};
+use headroom::engine::credit::{ApplicationState, Line, LineState};
+use headroom::engine::incident::IncidentState;
 use headroom::engine::listing::ListingState;
 use headroom::engine::order::OrderState;
 use headroom::engine::quote::QuoteState;
 use headroom::engine::snapshot::Snapshot;
-use headroom::store::read::Page;
+use headroom::model::Minute;
+use headroom::model::id::OrgId;
+use headroom::store::read::{IncidentFilter, Page};
 use headroom::store::{Durable, Reader};
 use std::sync::Arc;
 
@@ -97,6 +100,8 @@ fn assert_snapshot(snapshot: &Snapshot, market: &Sample, seq: u64) {
         payouts: only(kept.payouts, |thing| thing.state == PayoutState::InTransit),
         periods: kept.periods,
         collections: kept.collections,
+        caps: kept.caps,
+        incidents: only(kept.incidents, |thing| thing.state == IncidentState::Open),
         accounts: kept.accounts,
         event_heads: kept.heads,
         kept: only(kept.kept, |thing| thing.expires_at > NOW),
@@ -148,14 +153,19 @@ fn assert_read(reader: &Reader, market: &Sample) {
         pools, pool, pools(None), id, |it| it;
         listings, listing, listings(Default::default()), id, |it| it;
         applications, application, applications((None, None)), id, |it| it;
-        lines, line, lines(None), id, |(line, _): (headroom::engine::credit::Line, _)| line;
+        lines, line, lines(None), id, |(line, _): (Line, _)| line;
         quotes, quote, quotes(None), id, |it| it;
         orders, order, orders(Default::default()), id, |it| it;
         contracts, contract, contracts(Default::default()), id, |it| it;
         invoices, invoice, invoices(Default::default()), id, |it| it;
         payments, payment, payments(Default::default()), id, |it| it;
         payouts, payout, payouts(Default::default()), id, |it| it;
+        incidents, incident, incidents(Default::default()), id, |it| it;
     }
+    assert_eq!(reader.caps().unwrap(), market.caps);
+    let due = reader.lines_to_review(Minute::new(i64::MAX), &Page { after: None, limit: 1_000 });
+    let is_open = |line: &&Line| !matches!(line.state, LineState::Closed | LineState::Defaulted);
+    assert_eq!(due.unwrap().data.len(), market.lines.iter().filter(is_open).count());
     assert_eq!(reader.periods().unwrap(), market.periods);
     for period in &market.periods {
         assert_eq!(reader.period(period.month).unwrap().as_ref(), Some(period));
@@ -172,6 +182,18 @@ fn assert_read(reader: &Reader, market: &Sample) {
         let lines: Vec<_> = lines_of(&market.invoice_lines, invoice).cloned().collect();
         assert_eq!(reader.invoice_lines(&invoice.id).unwrap(), lines);
         assert_eq!(stated.len(), lines.len(), "of {}", invoice.id);
+    }
+    for incident in &market.incidents {
+        let parties = incident.affected.iter().map(|it| it.customer).chain([incident.provider]);
+        for party in parties.map(Some) {
+            let filter = IncidentFilter { party, ..IncidentFilter::default() };
+            let theirs = reader.incidents(&filter, &Page { after: None, limit: 1_000 }).unwrap();
+            assert!(theirs.data.contains(incident), "{party:?} sees {}", incident.id);
+        }
+        let party = Some(OrgId::new(uuid::Uuid::nil()));
+        let filter = IncidentFilter { party, ..IncidentFilter::default() };
+        let others = reader.incidents(&filter, &Page { after: None, limit: 1_000 }).unwrap();
+        assert_eq!(others.data, []);
     }
     assert_eq!(reader.accounts(None).unwrap(), market.accounts);
 }

@@ -11,6 +11,7 @@ use headroom::engine::catalogue::{Region, Sku};
 use headroom::engine::command::{
     Approve, ChangeContract, NewSession, OrderKind, PlaceOrder, PublishListing, SignUp,
 };
+use headroom::engine::credit::CapSubject;
 use headroom::engine::listing::{Audience, OrderLimits};
 use headroom::engine::order::{Ask, Start, TimeInForce};
 use headroom::engine::party::Capabilities;
@@ -146,7 +147,7 @@ impl Market {
         );
         for _ in 0..2 {
             let id = PoolId::new(self.mint());
-            let phases = vec![Phase { gpus: 400_000, from: Minute::new(START - 60_000) }];
+            let phases = vec![Phase::new(400_000, Minute::new(START - 60_000))];
             let sku = "gb300-nvl72".parse().unwrap();
             self.must(provider, Command::CreatePool { id, factory, sku, phases });
             self.pools.push(id);
@@ -347,8 +348,9 @@ impl Market {
         let hours = i64::try_from(self.dice.below(30)).unwrap() + 1;
         let gpus = 4 * u32::try_from(self.dice.below(2_500) + 1).unwrap();
         let cents = self.dice.pick(&[100, 150, 190, 200, 500]);
-        match self.dice.below(14) {
+        match self.dice.below(15) {
             10..14 => self.settle(customer),
+            14 => self.falter(),
             0..4 => {
                 let start = match self.dice.below(3) {
                     0 => Start::Now,
@@ -389,6 +391,40 @@ impl Market {
             _ => {
                 let minutes = self.dice.pick(&[1, 20, 180]);
                 self.wait(minutes);
+            }
+        }
+    }
+
+    /// A pool fails, or is well again; whoever is offered another place answers; caps come and go.
+    fn falter(&mut self) {
+        let (provider, officer) = (Actor::User(self.provider), Actor::User(self.officer));
+        let incidents = self.engine.snapshot().incidents;
+        let waiting = incidents.iter().find_map(|incident| {
+            let waits = incident.affected.iter().find(|it| it.waiting().is_some());
+            waits.map(|it| (incident.id, it.contract, it.customer))
+        });
+        let pool = self.dice.pick(&self.pools);
+        match (self.dice.below(6), waiting) {
+            (0..3, Some((incident, contract, org))) => {
+                let user = self.engine.snapshot().users.into_iter().find(|it| it.org == org);
+                let accept = self.dice.pick(&[true, false]);
+                let answer = Command::AnswerSubstitution { incident, contract, accept };
+                self.act(Actor::User(user.unwrap().id), answer).ok();
+            }
+            (3, _) => {
+                self.act(provider, Command::EndMaintenance { pool, window: 1 }).ok();
+            }
+            (4, _) => {
+                let subject = CapSubject::Sku("gb300-nvl72".parse().unwrap());
+                let amount = self.dice.pick(&[None, Some(money(200_000))]);
+                self.must(officer, Command::SetCap { subject, amount, note: String::new() });
+            }
+            _ => {
+                let start = self.next_hour().plus(60 * self.dice.pick(&[0, 6, 24]));
+                let window = Window::lasting(start, 60 * self.dice.pick(&[5, 40])).unwrap();
+                let gpus = self.dice.pick(&[392_000, 396_000, 400_000]);
+                let note = "a flood".to_owned();
+                self.act(provider, Command::AddMaintenance { pool, window, gpus, note }).ok();
             }
         }
     }

@@ -3,6 +3,7 @@
 
 use crate::market::Market;
 use crate::{Place, twin};
+use headroom::store::read::{IncidentFilter, Page};
 use headroom::store::{Durable, check};
 
 twin! {
@@ -11,6 +12,7 @@ twin! {
 }
 
 fn random_batches_rebuild_the_engine_that_wrote_them(place: &Place) {
+    let mut incidents = 0;
     for seed in 1..4 {
         let place = place.another();
         let (mut writer, reader) = place.open();
@@ -26,7 +28,10 @@ fn random_batches_rebuild_the_engine_that_wrote_them(place: &Place) {
         writer.commit(&market.batch()).unwrap();
         market.assert_rebuilt(reader.load().unwrap());
         assert_eq!(check(&reader).unwrap(), Vec::<String>::new());
+        let all = Page { after: None, limit: 1_000 };
+        incidents += reader.incidents(&IncidentFilter::default(), &all).unwrap().data.len();
     }
+    assert!(incidents > 0, "pools fail, and somebody is hit");
 }
 
 fn the_audit_finds_what_was_tampered_with(place: &Place) {

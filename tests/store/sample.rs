@@ -7,10 +7,12 @@ use headroom::engine::capacity::{Factory, FactoryState, Maintenance, Phase, Pool
 use headroom::engine::catalogue::{Region, Sku};
 use headroom::engine::contract::{Commitment, Contract, ContractState, Terms};
 use headroom::engine::credit::{
-    Application, ApplicationState, Approval, Collection, DefaultReason, Line, LineState, Proposal,
+    Application, ApplicationState, Approval, Cap, Collection, DefaultReason, Line, LineState,
+    Proposal, Review, ReviewOutcome,
 };
 use headroom::engine::effect::{Effects, Facts};
 use headroom::engine::event::{Event, EventData, EventKind};
+use headroom::engine::incident::{Incident, Substitute};
 use headroom::engine::ledger::{Account, AccountKey, Balance, Entry, EntryKind, Side};
 use headroom::engine::listing::{Audience, Listing, ListingState, OrderLimits};
 use headroom::engine::matching::{Alternative, AlternativeKind, Block, Draw, Shortage};
@@ -142,6 +144,8 @@ pub struct Sample {
     pub payouts: Vec<Payout>,
     pub periods: Vec<Period>,
     pub collections: Vec<Collection>,
+    pub caps: Vec<Cap>,
+    pub incidents: Vec<Incident>,
     pub amendments: Vec<Amendment>,
     pub invoice_lines: Vec<InvoiceLine>,
     pub accounts: Vec<(AccountKey, Balance)>,
@@ -186,6 +190,7 @@ impl Sample {
             },
             segment: dice.maybe(|dice| dice.pick(Segment::ALL)),
             country: dice.pick(&["ID", "AU", "ZZ"]).parse().unwrap(),
+            group: dice.maybe(|dice| dice.pick(&["roof", "tidal"]).parse().unwrap()),
             state: dice.pick(OrganizationState::ALL),
             created_at: still.micros(),
             version: dice.count(),
@@ -265,7 +270,7 @@ impl Sample {
             factory,
             region: code("region"),
             sku: code("sku"),
-            phases: dice.some(3, |dice| Phase { gpus: dice.many(), from: dice.minute() }),
+            phases: dice.some(3, |dice| Phase::new(dice.many(), dice.minute())),
             maintenance: dice.some(3, |dice| Maintenance {
                 window: dice.window(),
                 gpus: dice.many(),
@@ -368,6 +373,13 @@ impl Sample {
             net_days: dice.count(),
             expires_at: dice.minute(),
             note: dice.text(),
+            review_at: dice.minute(),
+            review: dice.maybe(|dice| Review {
+                outcome: dice.pick(ReviewOutcome::ALL),
+                note: dice.text(),
+                by: user,
+                at: dice.micros(),
+            }),
             created_at: still.micros(),
             changed_at: dice.micros(),
             version: dice.count(),
@@ -479,6 +491,8 @@ impl Sample {
         put(&mut out.payouts, born, &self.payouts, |thing| thing.id);
         put(&mut out.periods, born, &self.periods, |thing| thing.month);
         put(&mut out.collections, born, &self.collections, |thing| thing.line);
+        put(&mut out.caps, born, &self.caps, |thing| thing.subject.clone());
+        put(&mut out.incidents, born, &self.incidents, |thing| thing.id);
         for (key, balance) in &self.accounts {
             note(&mut out.accounts, born, *key, *balance);
         }
@@ -602,6 +616,12 @@ fn contract(place: usize, still: &mut Dice, dice: &mut Dice, programs: &[Program
         average: dice.price(),
         allocations: dice.some(4, |dice| draw(dice, place)),
         losses: dice.some(2, |dice| draw(dice, place)),
+        substitutes: dice.some(2, |dice| Substitute {
+            pool: PoolId::new(dice.uuid()),
+            gpus: dice.many(),
+            window: dice.window(),
+        }),
+        degraded: dice.pick(&[true, false]),
         terms: Terms {
             platform_fee: still.pick(&[0, 500, 10_000]),
             cancellation_fee: still.pick(&[0, 2_500, 10_000]),

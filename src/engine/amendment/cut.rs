@@ -7,13 +7,14 @@ use super::super::command::Stamp;
 use super::super::contract::{Contract, ContractState};
 use super::super::effect::Effects;
 use super::super::event::EventKind;
+use super::super::incident::Substitute;
 use super::super::matching::{Draw, Stack};
 use super::super::refusal::Refusal;
 use super::{AmendmentKind, Plan};
 use crate::engine::bound;
 use crate::engine::capacity::on_lot;
 use crate::model::id::ContractId;
-use crate::model::{Gpus, Minute, Window};
+use crate::model::{Gpus, Minute, Schedule, Window};
 
 impl Engine {
     /// All that is left from the next slot on, for a fee.
@@ -43,9 +44,13 @@ impl Engine {
         let mut stack = Stack::of(&before.allocations);
         let removed = stack.dearest(surplus);
         stack.remove(&removed);
+        if self.incidents.waiting().any(|(_, it, _)| it.contract == before.id) {
+            let (state, needed) = ("offered", "answered");
+            return Err(Refusal::WrongState { kind: "substitution", state, needed });
+        }
         let mut after = before.clone();
         after.resize(effective_at, gpus);
-        after.reallocate(stack.draws());
+        after.cut(stack.draws(), effective_at);
         Ok(less_of(AmendmentKind::Shrink, effective_at, before, after, removed))
     }
 
@@ -85,6 +90,7 @@ impl Engine {
             let previous = Some(state.as_str());
             self.tell_parties(at, EventKind::ContractTerminated, &told, previous, out);
         }
+        self.leave_incidents(at, id, out);
     }
 }
 
@@ -106,8 +112,50 @@ impl Contract {
             // billed with this month.
             None => after.ended_at = Some(now.plus(1)),
         }
-        after.reallocate(stack.draws());
+        after.cut(stack.draws(), from);
         (after, removed)
+    }
+}
+
+impl Contract {
+    /// Draws less from an instant on: what is known to be lost there and what stands in for it
+    /// becomes no more than that.
+    fn cut(&mut self, draws: Vec<Draw>, from: Minute) {
+        let mut left = Schedule::empty();
+        draws.iter().for_each(|draw| left.add(draw.window, i64::from(draw.gpus)));
+        if self.losses.iter().any(|lost| lost.window.end() > from) {
+            let mut wanted = Schedule::empty();
+            let mut kept = Stack::of(&self.losses);
+            for lost in &self.losses {
+                wanted.add(lost.window, i64::from(lost.gpus));
+            }
+            kept.remove(&kept.dearest(wanted.since(from)));
+            let mut there = Stack::of(&draws);
+            let mut losses = kept.draws();
+            there.remove(&losses);
+            let mut still = Schedule::empty();
+            for lost in wanted.since(from).stretches() {
+                for has in left.within(lost.window) {
+                    still.add(has.window, has.count.min(lost.count));
+                }
+            }
+            losses.extend(there.dearest(still));
+            self.losses = losses;
+        }
+        let all = std::mem::take(&mut self.substitutes);
+        for it in all {
+            if it.window.end() <= from {
+                self.substitutes.push(it);
+                continue;
+            }
+            let has = left.within(it.window).filter(|has| has.count > 0);
+            self.substitutes.extend(has.map(|has| Substitute {
+                pool: it.pool,
+                gpus: it.gpus.min(Gpus::try_from(has.count).expect("a number of GPUs")),
+                window: has.window,
+            }));
+        }
+        self.reallocate(draws);
     }
 }
 

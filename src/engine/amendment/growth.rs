@@ -121,6 +121,7 @@ impl Engine {
         }
         let needed = less(after.unaccrued(), before.unaccrued());
         let line = self.admits(before.customer, needed)?;
+        self.concentrates(before.provider, &before.sku, needed)?;
         if line != before.line {
             // Its own line is closed.
             return Err(Refusal::NoCreditLine);

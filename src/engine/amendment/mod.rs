@@ -19,7 +19,7 @@ use super::event::EventKind;
 use super::ledger::{Account, EntryKind};
 use super::matching::Draw;
 use super::refusal::Refusal;
-use crate::model::id::ContractId;
+use crate::model::id::{ContractId, PoolId};
 use crate::model::{Gpus, Micros, Minute, Money, Price, Window, Worth, limits};
 use crate::words;
 
@@ -30,6 +30,8 @@ words! {
         Shrink = "shrink",
         Extend = "extend",
         Grow = "grow",
+        /// Another pool stands in: see [`Move`].
+        Substitute = "substitute",
     }
 }
 
@@ -55,6 +57,14 @@ pub struct Size {
     pub value: Money,
 }
 
+/// Another pool stands in for a contract's own until an instant. It keeps its size and its price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Move {
+    pub from: PoolId,
+    pub to: PoolId,
+    pub until: Minute,
+}
+
 /// One change to a contract: done, or quoted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Amendment {
@@ -66,6 +76,7 @@ pub struct Amendment {
     pub effective_at: Minute,
     pub before: Size,
     pub after: Size,
+    pub moved: Option<Move>,
     /// What the customer is charged for the change.
     pub fee: Money,
     /// Held on the line by the contract before and after.
@@ -159,13 +170,14 @@ impl Engine {
             AmendmentKind::Cancel => {
                 let previous = Some(was.as_str());
                 self.tell_parties(at, EventKind::ContractCancelled, &contract, previous, out);
+                self.leave_incidents(at, contract.id, out);
                 self.retry(at, &contract.sku, out);
             }
             AmendmentKind::Shrink => {
                 self.tell_parties(at, amended, &contract, None, out);
                 self.retry(at, &contract.sku, out);
             }
-            AmendmentKind::Extend | AmendmentKind::Grow => {
+            AmendmentKind::Extend | AmendmentKind::Grow | AmendmentKind::Substitute => {
                 self.tell_parties(at, amended, &contract, None, out);
             }
         }
@@ -195,6 +207,7 @@ impl Engine {
             self.unexpose(at, line, part.program, gone, Some(id), out);
         }
         self.commit_guarantees(at, &after, &commitments, out);
+        self.restand(&before, &after, out);
         if !removed.is_empty() {
             self.give_back(at, pool, &removed, Some(id), out);
         }
@@ -204,7 +217,7 @@ impl Engine {
         before.deadlines().for_each(|(due_at, due)| self.deadlines.clear(due_at, due));
         after.deadlines().for_each(|(due_at, due)| self.deadlines.set(due_at, due));
         out.contracts.changed(id, after.clone());
-        self.contracts.unsettled.insert(id, Box::new(after));
+        self.contracts.put(after);
     }
 
     /// When a change that is asked for now counts: from `from`, or from the contract's next slot.
@@ -249,6 +262,7 @@ impl Plan {
             effective_at: self.effective_at,
             before: before.size(),
             after: after.size(),
+            moved: None,
             fee: self.fee.fees,
             held_before: before.unaccrued(),
             held_after: after.unaccrued(),
@@ -258,7 +272,7 @@ impl Plan {
 }
 
 impl Contract {
-    fn size(&self) -> Size {
+    pub(super) fn size(&self) -> Size {
         Size { gpus: self.gpus, window: self.window, value: self.value }
     }
 

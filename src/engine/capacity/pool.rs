@@ -3,9 +3,9 @@
 use super::factory::installed_at_last;
 use super::{Maintenance, Phase, Pool, Yard, change};
 use crate::engine::command::{Answer, Stamp};
-use crate::engine::contract::{Contract, ContractBrief};
 use crate::engine::effect::Effects;
 use crate::engine::event::{EventData, EventKind};
+use crate::engine::incident::{IncidentCause, Part};
 use crate::engine::listing::no_later;
 use crate::engine::{Engine, Refusal, bound};
 use crate::model::id::{FactoryId, OrgId, PoolId};
@@ -93,15 +93,83 @@ impl Engine {
         bound::note("note", &note)?;
         // From here it must succeed: every question has been asked.
         let away = Maintenance { window, gpus, note };
+        let note = away.note.clone();
         let index = self.capacity.index(pool);
         self.capacity.yards[index].lower(&away);
         let pool = self.change_pool(at, index, |pool| pool.maintenance.push(away), out);
-        let touched = self.touched(index, window);
-        for contract in &touched {
-            self.tell_of_shortfall(at, contract, out);
-        }
-        let touched = touched.iter().map(brief).collect();
+        let why = (IncidentCause::Maintenance, note.as_str());
+        let touched = self.open_incident(at, pool.id, window, why, out);
         Ok(Answer::Maintenance { pool, touched })
+    }
+
+    /// A phase that has not come yet comes later than it was announced.
+    pub(in crate::engine) fn postpone_phase(
+        &mut self,
+        at: &Stamp,
+        pool: PoolId,
+        phase: usize,
+        from: Minute,
+        note: &str,
+        out: &mut Effects,
+    ) -> Result<Answer, Refusal> {
+        let provider = self.parties.offering(at)?.organization.id;
+        let yard = self.own_yard(provider, pool)?;
+        bound::count("phase", phase, 1, yard.pool.phases.len())?;
+        let place = phase - 1;
+        let late = yard.pool.phases[place];
+        if late.from <= at.now() {
+            let (given, next) = (late.from, at.next_minute());
+            return Err(Refusal::InThePast { field: "phase", given, next });
+        }
+        let least = late.from.count() + 1;
+        bound::within("until", from.count(), least, limits::MINUTE_MAX - 1)?;
+        bound::note("note", note)?;
+        let window = Window::new(late.from, from).expect("it comes later");
+        // Maintenance that counts on it ends first; what stands in for another pool stays.
+        let installed = yard.installed.min_over(window);
+        bound::within("phase", late.gpus, 1, installed)?;
+        // From here it must succeed: every question has been asked.
+        let index = self.capacity.index(pool);
+        self.capacity.yards[index].postpone(late, from);
+        let announced = Some(late.announced.unwrap_or(late.from));
+        let later = Phase { from, announced, ..late };
+        let pool = self.change_pool(at, index, |pool| pool.phases[place] = later, out);
+        let why = (IncidentCause::LatePhase, note);
+        let touched = self.open_incident(at, pool.id, window, why, out);
+        Ok(Answer::Maintenance { pool, touched })
+    }
+
+    /// A maintenance window ends now; one that has not begun does not.
+    pub(in crate::engine) fn end_maintenance(
+        &mut self,
+        at: &Stamp,
+        pool: PoolId,
+        window: usize,
+        out: &mut Effects,
+    ) -> Result<Answer, Refusal> {
+        let provider = self.parties.offering(at)?.organization.id;
+        let yard = self.own_yard(provider, pool)?;
+        bound::count("window", window, 1, yard.pool.maintenance.len())?;
+        let place = window - 1;
+        let away = yard.pool.maintenance[place].clone();
+        let end = at.next_minute();
+        let start = end.max(away.window.start());
+        let Some(rest) = Window::new(start, away.window.end()) else {
+            let (state, needed) = ("over", "planned or under way");
+            return Err(Refusal::WrongState { kind: "maintenance", state, needed });
+        };
+        // From here it must succeed: every question has been asked.
+        let back = Part { gpus: away.gpus, window: rest };
+        self.capacity.unlend(pool, &[back]);
+        let index = self.capacity.index(pool);
+        let was = Window::new(away.window.start(), start);
+        let change = |pool: &mut Pool| match was {
+            Some(window) => pool.maintenance[place].window = window,
+            None => drop(pool.maintenance.remove(place)),
+        };
+        let pool = self.change_pool(at, index, change, out);
+        self.retry(at, &pool.sku, out);
+        Ok(Answer::Pool(pool))
     }
 }
 
@@ -137,42 +205,10 @@ impl Engine {
         after
     }
 
-    /// The live contracts of a pool that may run short within `window`, in key order.
-    fn touched(&self, index: usize, window: Window) -> Vec<Contract> {
-        let yard = &self.capacity.yards[index];
-        let short = |contract: &&Contract| {
-            let shared = contract.window.overlap(window);
-            contract.pool == yard.pool.id && shared.is_some_and(|w| yard.room.min_over(w) < 0)
-        };
-        self.contracts.live().filter(short).cloned().collect()
-    }
-
     fn tell_of_pool(&mut self, at: &Stamp, pool: &Pool, kind: EventKind, out: &mut Effects) {
         let (id, sku, region) = (pool.id, pool.sku.clone(), pool.region.clone());
         self.tell(at, pool.provider, kind, EventData::Pool { id, sku, region }, None, out);
     }
-
-    fn tell_of_shortfall(&mut self, at: &Stamp, contract: &Contract, out: &mut Effects) {
-        for org in [contract.customer, contract.provider] {
-            let data = EventData::Contract {
-                id: contract.id,
-                order: contract.order,
-                pool: contract.pool,
-                sku: contract.sku.clone(),
-                state: contract.state,
-                gpus: contract.gpus,
-                start: contract.window.start(),
-                end: contract.window.end(),
-                value: contract.value,
-            };
-            self.tell(at, org, EventKind::ContractDegraded, data, None, out);
-        }
-    }
-}
-
-fn brief(contract: &Contract) -> ContractBrief {
-    let (id, gpus, window, state) = (contract.id, contract.gpus, contract.window, contract.state);
-    ContractBrief { id, gpus, window, state }
 }
 
 /// Refuses a quantity that is not a multiple of the lot.

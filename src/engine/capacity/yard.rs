@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::outline::Outline;
 use super::{Factory, Free, Maintenance, Phase, Pool, Shelf};
 use crate::engine::catalogue::Sku;
+use crate::engine::incident::Part;
 use crate::engine::listing::{Listing, ListingState};
 use crate::engine::matching::Draw;
 use crate::model::id::{FactoryId, ListingId, PoolId};
@@ -36,7 +37,7 @@ pub(in crate::engine) type Lane = BTreeSet<(Price, u64, usize)>;
 pub(in crate::engine) struct Yard {
     pub(in crate::engine) pool: Pool,
     pub(in crate::engine) sku: Arc<Sku>,
-    /// Phases less maintenance.
+    /// Phases less maintenance; with what other pools stand in for, less what stands in for others.
     pub(in crate::engine) installed: Schedule,
     /// Installed less what contracts and firm quotes have taken. Below zero where a shortfall is
     /// recorded.
@@ -129,6 +130,28 @@ impl Yard {
         let window = from_now_on(phase.from).expect("phases begin within the market's time");
         self.installed.add(window, i64::from(phase.gpus));
         self.room.add(window, i64::from(phase.gpus));
+        if phase.announced.is_some() {
+            self.maintained_until = self.maintained_until.max(phase.from);
+        }
+    }
+
+    /// So many GPUs more or fewer within windows: those of another pool, or for another.
+    fn shift(&mut self, parts: &[Part], sign: i64) {
+        for part in parts {
+            let gpus = sign * i64::from(part.gpus);
+            self.installed.add(part.window, gpus);
+            self.room.add(part.window, gpus);
+            self.maintained_until = self.maintained_until.max(part.window.end());
+        }
+    }
+
+    /// A phase that comes later is not there until then.
+    pub(super) fn postpone(&mut self, phase: Phase, from: Minute) {
+        if let Some(late) = Window::new(phase.from, from) {
+            self.installed.add(late, -i64::from(phase.gpus));
+            self.room.add(late, -i64::from(phase.gpus));
+            self.maintained_until = self.maintained_until.max(from);
+        }
     }
 
     /// A maintenance window takes GPUs away.
@@ -259,6 +282,28 @@ impl Capacity {
                 None => yard.listed.add(draw.window, gpus),
             }
         }
+    }
+
+    /// A pool stands in for another, or is held to.
+    pub(in crate::engine) fn lend(&mut self, pool: PoolId, parts: &[Part]) {
+        let at = self.index(pool);
+        self.yards[at].shift(parts, -1);
+    }
+
+    /// It stands in no more.
+    pub(in crate::engine) fn unlend(&mut self, pool: PoolId, parts: &[Part]) {
+        let at = self.index(pool);
+        self.yards[at].shift(parts, 1);
+    }
+
+    /// Another pool stands in for this one.
+    pub(in crate::engine) fn borrow(&mut self, pool: PoolId, parts: &[Part]) {
+        self.unlend(pool, parts);
+    }
+
+    /// It stands in no more.
+    pub(in crate::engine) fn unborrow(&mut self, pool: PoolId, parts: &[Part]) {
+        self.lend(pool, parts);
     }
 
     /// A listing leaves. What it has sold from then on still binds the pool, the rest is free to be

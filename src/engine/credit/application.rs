@@ -9,6 +9,7 @@ use super::super::effect::Effects;
 use super::super::event::EventKind;
 use super::super::refusal::Refusal;
 use super::line::GRANT;
+use super::review::review_at;
 use super::{Application, ApplicationState, Approval, DeclineReason, Line, LineState};
 use crate::model::id::{ApplicationId, LineId, UserId};
 use crate::model::{Minute, Money, Right, Workload, limits};
@@ -196,6 +197,8 @@ impl Engine {
             net_days: terms.net_days,
             expires_at,
             note: String::new(),
+            review_at: review_at(at.now(), limits::REVIEW_MONTHS),
+            review: None,
             created_at: at.at,
             changed_at: at.at,
             version: 1,
@@ -220,6 +223,7 @@ impl Engine {
         line.net_days = terms.net_days;
         line.expires_at = expires_at;
         line.proposal = None;
+        line.review_at = review_at(at.now(), limits::REVIEW_MONTHS);
         line.version += 1;
         self.keep_line(at, line, out);
         self.set_limit(at, id, terms.limit, out);

@@ -77,6 +77,7 @@ impl Engine {
             let missing = needed.checked_sub(available).expect("nothing negative is available");
             return Err(Refusal::CreditShort { line, needed, available, missing });
         }
+        self.group_admits(org, needed)?;
         Ok(line)
     }
 

@@ -3,16 +3,20 @@
 
 mod aging;
 mod application;
+mod cap;
 mod collection;
 mod default;
 mod guarantee;
 mod limit;
 mod line;
+mod review;
 
 use std::collections::BTreeMap;
 
+pub use cap::{Cap, CapSubject};
 pub use collection::{Bearer, Borne, Claim, Collection, DefaultReason};
 
+pub use review::{Review, ReviewOutcome};
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
@@ -133,6 +137,9 @@ pub struct Line {
     /// Since when an invoice is unpaid past its grace; `None` while all are paid in time.
     pub past_due_since: Option<Minute>,
     pub note: String,
+    /// By when an officer looks at it again.
+    pub review_at: Minute,
+    pub review: Option<Review>,
     pub created_at: Micros,
     pub changed_at: Micros,
     /// Rises with every decision, not with every hold; the ETag.
@@ -149,6 +156,8 @@ pub struct Credit {
     pub(super) waiting: BTreeMap<OrgId, ApplicationId>,
     /// Of every line that defaulted.
     pub(super) collections: BTreeMap<LineId, Collection>,
+    /// Lifted ones too.
+    pub(super) caps: BTreeMap<CapSubject, Cap>,
 }
 
 impl ApplicationState {
@@ -223,12 +232,14 @@ impl Credit {
         applications: Vec<Application>,
         lines: Vec<Line>,
         collections: Vec<Collection>,
+        caps: Vec<Cap>,
     ) -> Self {
         Self {
             by_org: lines.iter().map(|line| (line.org, line.id)).collect(),
             waiting: applications.iter().map(|ask| (ask.org, ask.id)).collect(),
             applications: applications.into_iter().map(|ask| (ask.id, ask)).collect(),
             lines: lines.into_iter().map(|line| (line.id, line)).collect(),
+            caps: caps.into_iter().map(|cap| (cap.subject.clone(), cap)).collect(),
             collections: collections.into_iter().map(|it| (it.line, it)).collect(),
         }
     }

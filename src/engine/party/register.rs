@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::{ApiKey, Organization, OrganizationState, Session, User, UserState};
 use crate::engine::effect::{Change, Effects};
+use crate::model::GroupCode;
 use crate::model::id::{KeyId, OrgId, SessionId, UserId};
 
 /// Everybody. Suspended organizations and removed people stay: what they did still names them.
@@ -24,6 +25,7 @@ pub struct Parties {
     keys: BTreeMap<KeyId, Arc<ApiKey>>,
     // What follows is derived.
     operator: Option<OrgId>,
+    groups: BTreeSet<(GroupCode, OrgId)>,
     /// People not removed, also invited ones.
     by_email: BTreeMap<String, UserId>,
     by_invitation: BTreeMap<[u8; 32], UserId>,
@@ -61,6 +63,13 @@ impl Parties {
     pub(in crate::engine) fn active_customer(&self, org: OrgId) -> Option<&Organization> {
         let is_active = |it: &&Organization| it.state == OrganizationState::Active;
         self.organization(org).map(AsRef::as_ref).filter(is_active)
+    }
+
+    /// The organizations of a group.
+    pub(in crate::engine) fn group(&self, group: &GroupCode) -> impl Iterator<Item = OrgId> {
+        let least = (group.clone(), OrgId::new(uuid::Uuid::nil()));
+        let most = (group.clone(), OrgId::new(uuid::Uuid::max()));
+        self.groups.range(least..=most).map(|(_, org)| *org)
     }
 
     /// The one operator, once founded.
@@ -148,6 +157,10 @@ impl Parties {
     pub(super) fn change_organization(&mut self, is: &Organization, out: &mut Effects) {
         let was = self.organizations.insert(is.id, Arc::new(is.clone())).expect("it was there");
         assert_eq!(was.capabilities, is.capabilities, "capabilities do not change");
+        if let Some(group) = &was.group {
+            self.groups.remove(&(group.clone(), is.id));
+        }
+        self.groups.extend(is.group.clone().map(|group| (group, is.id)));
         out.organizations.changed(is.id, is.clone());
         out.changes.push(Change::between(&is.id, was.as_ref(), is));
     }
@@ -211,6 +224,7 @@ impl Parties {
             let before = self.operator.replace(one.id);
             assert!(before.is_none(), "there is one operator");
         }
+        self.groups.extend(one.group.clone().map(|group| (group, one.id)));
         let before = self.organizations.insert(one.id, Arc::new(one));
         assert!(before.is_none(), "an organization is founded once");
     }

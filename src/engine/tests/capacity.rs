@@ -86,7 +86,7 @@ fn a_pool_that_cannot_be_is_refused() {
     let mut fair = Fair::new();
     let (factory, from) = (fair.factory, fair.hour(0));
     let phases = |phases: &[(Gpus, Minute)]| -> Vec<Phase> {
-        phases.iter().map(|&(gpus, from)| Phase { gpus, from }).collect()
+        phases.iter().map(|&(gpus, from)| Phase::new(gpus, from)).collect()
     };
     let many = i64::from(limits::GPUS_MAX);
     let (dawn, dusk) = (limits::MINUTE_MIN, limits::MINUTE_MAX - 1);
@@ -122,7 +122,7 @@ fn a_pool_that_cannot_be_is_refused() {
 fn phases_add_up_and_maintenance_takes_away() {
     let mut fair = Fair::new();
     let pool = fair.pool;
-    let phase = Phase { gpus: 56, from: Minute::new(fair.hour(10).count() + 7) };
+    let phase = Phase::new(56, Minute::new(fair.hour(10).count() + 7));
     fair.ask(Command::AddPhase { pool, phase }).expect("a phase");
     assert_eq!(told(&fair.market.out), [EventKind::PoolChanged]);
     let (window, note) = (fair.hours(5, 20), "new cables".to_owned());
@@ -150,7 +150,7 @@ fn phases_add_up_and_maintenance_takes_away() {
 fn a_phase_or_maintenance_that_cannot_be_is_refused() {
     let mut fair = Fair::new();
     let pool = fair.pool;
-    let phase = |gpus, from| Command::AddPhase { pool, phase: Phase { gpus, from } };
+    let phase = |gpus, from| Command::AddPhase { pool, phase: Phase::new(gpus, from) };
     let away = |gpus, from, to| {
         let window = Fair::new().hours(from, to);
         Command::AddMaintenance { pool, window, gpus, note: "cables".to_owned() }
@@ -199,14 +199,14 @@ fn what_belongs_to_others_does_not_exist() {
     let (pool, factory, from) = (fair.pool, fair.factory, fair.hour(0));
     let (window, note) = (fair.hours(1, 2), String::new());
     let id = PoolId::new(Uuid::from_u128(9_999));
-    let phases = vec![Phase { gpus: 4, from }];
+    let phases = vec![Phase::new(4, from)];
     let stranger = fair.market.admitted("stranger", "provider");
     let customer = fair.market.sign_up("customer", "customer");
     let offer = fair.offer(4, 0, 5);
     for (command, kind) in [
         (Command::ChangeFactory { id: factory, state: FactoryState::Energized }, "factory"),
         (Command::CreatePool { id, factory, sku: code("gb300"), phases }, "factory"),
-        (Command::AddPhase { pool, phase: Phase { gpus: 4, from } }, "pool"),
+        (Command::AddPhase { pool, phase: Phase::new(4, from) }, "pool"),
         (Command::AddMaintenance { pool, window, gpus: 4, note }, "pool"),
         (Command::PublishListing(offer), "pool"),
         (Command::ReleaseListing { id: listing.id }, "listing"),
@@ -232,7 +232,7 @@ fn maintenance_says_whom_it_touches_and_nobody_is_sold_what_is_away() {
         order    O2 C1 72 18h..30h <=2.50  -> contract
         maintain A 40h..50h 72             -> touched
         maintain A 10h..12h 72             -> touched
-        maintain A 11h..19h 8              -> touched O1 O2
+        maintain A 11h..19h 8              -> touched O2 O1
         # The listings have 144 free from 40h to 50h, the pool has room for 72.
         order    O3 C1 76 45h..60h <=2.50  -> expired capacity at=45h free=72 later_start 76 50h
         order    O4 C1 72 45h..60h <=2.50  -> contract

@@ -55,7 +55,7 @@ impl Fair {
         let pool = PoolId::new(market.mint());
         let mut fair = Self { market, provider, factory, pool };
         fair.ask(fair.opening(factory)).expect("a factory");
-        let phases = vec![Phase { gpus: 144, from: fair.hour(-100) }];
+        let phases = vec![Phase::new(144, fair.hour(-100))];
         let sku = code("gb300");
         fair.ask(Command::CreatePool { id: pool, factory, sku, phases }).expect("a pool");
         fair

@@ -51,6 +51,8 @@ fn contract(programs: Vec<Arc<FrozenProgram>>, commitments: Vec<Commitment>) -> 
         value: Money::ZERO,
         average: Price::default(),
         allocations: Vec::new(),
+        substitutes: Vec::new(),
+        degraded: false,
         losses: Vec::new(),
         terms: Terms {
             platform_fee: 500,

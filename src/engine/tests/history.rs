@@ -23,7 +23,7 @@ fn step(base: u32) -> impl Strategy<Value = String> {
     let gpus = (1..20_u32).prop_map(|lots| lots * 4);
     let cents = 100..400_u32;
     let customer = customer();
-    let pool = prop::sample::select(vec!["A", "B"]);
+    let pool = prop::sample::select(vec!["A", "A", "B", "D", "E"]);
     prop_oneof![
         60 => (
             customer.clone(), gpus.clone(), hour.clone(),
@@ -50,9 +50,11 @@ fn step(base: u32) -> impl Strategy<Value = String> {
         10 => Just("withdraw OLDL".to_owned()),
         10 => customer.clone().prop_map(|customer| format!("cancel OLDO {customer}")),
         10 => customer.prop_map(|customer| format!("take NEW {customer} OLDQ")),
-        10 => (pool, hour, 1..10_u32).prop_map(|(pool, start, hours)| {
-            format!("maintain {pool} {start}h..{}h 8", start + hours)
+        10 => (pool.clone(), hour, 1..10_u32, 1..12_u32).prop_map(|(pool, start, hours, lots)| {
+            format!("maintain {pool} {start}h..{}h {}", start + hours, lots * 8)
         }),
+        10 => (pool, 1..6_u32).prop_map(|(pool, window)| format!("mended {pool} {window}")),
+        10 => (0..60_u32).prop_map(move |hour| format!("postpone E 1 {}h", base + hour)),
         40 => Just("wait".to_owned()),
         8 => Just("leap".to_owned()),
         80 => change(),
@@ -89,13 +91,17 @@ fn debt() -> impl Strategy<Value = String> {
     (customer(), reason).prop_map(|(customer, reason)| format!("fail {customer} {reason}"))
 }
 
+/// Most often the contract's own customer.
+fn customer_of() -> impl Strategy<Value = &'static str> + Clone {
+    prop::sample::select(vec!["OWNER", "OWNER", "OWNER", "OWNER", "C1"])
+}
+
 /// Changes to contracts and reports of their delivery, by what the contract has: so many lots and
 /// hours more or fewer.
 fn change() -> impl Strategy<Value = String> {
     let lots = 1..12_u32;
     let from = prop::sample::select(vec!["", " from=SOON", " from=1h"]);
-    // Most often the contract's own customer.
-    let customer = prop::sample::select(vec!["OWNER", "OWNER", "OWNER", "OWNER", "C1"]);
+    let customer = customer_of();
     prop_oneof![
         1 => customer.clone().prop_map(|customer| format!("cancelc OLDC {customer}")),
         2 => (customer.clone(), lots.clone(), from.clone())
@@ -106,6 +112,8 @@ fn change() -> impl Strategy<Value = String> {
             let limit = format!("{}.{:02}", cents / 100, cents % 100);
             format!("extend OLDC {customer} +{hours} <={limit}")
         }),
+        3 => customer_of().prop_map(|customer| format!("accept OLDC {customer}")),
+        2 => customer_of().prop_map(|customer| format!("reject OLDC {customer}")),
         3 => (0..4_u32, 1..3_u32, 0..4_u32)
             .prop_map(|(late, hours, lots)| format!("report OLDC {late}/{hours} {}", lots * 4)),
     ]
@@ -136,6 +144,8 @@ fn market() -> Stage {
     for line in [
         "pool A gb300 96",
         "pool B gb300 64 at=sydney",
+        "pool D gb300 48",
+        "pool E gb300 32 from=20h",
         "program V 1:1500 guarantee=8000/50/100000 pools=A",
         "officer",
         "listing L0 A 48 0h..60h @2.00 program=V",
@@ -176,7 +186,11 @@ fn play(runner: &mut TestRunner, steps: usize) -> Stage {
         line = line.replace("OLDL", &pick(&names.listings));
         line = line.replace("OLDO", &pick(&names.orders));
         if step.contains("OLDC") {
-            let live: Vec<Contract> = stage.engine.contracts.iter().cloned().collect();
+            // Those that are offered a place are few: they are asked.
+            let answers = step.starts_with("accept") || step.starts_with("reject");
+            let waits = |id| stage.engine.incidents.waiting().any(|(_, it, _)| it.contract == id);
+            let all = stage.engine.contracts.iter();
+            let live: Vec<Contract> = all.filter(|it| !answers || waits(it.id)).cloned().collect();
             let Some(contract) = (!live.is_empty()).then(|| index.get(&live)) else { continue };
             let order = stage.name_of(contract.id.uuid());
             line = of_contract(&step, order, &owners[order], contract);
@@ -277,9 +291,17 @@ fn random_histories_keep_every_promise() {
         done += 200;
     }
     // A history of refusals would prove little.
-    let often = ["cancel", "shrink", "extend", "grow", "report_delivery", "place_order"];
+    let often =
+        ["cancel", "shrink", "extend", "grow", "report_delivery", "place_order", "add_maintenance"];
     let money = ["record_payment", "pay_out", "close_period", "credit_invoice", "default_line"];
-    let seldom = ["record_claim_payment", "write_off", "record_recovery", "grant_credit"];
+    let seldom = [
+        "record_claim_payment",
+        "write_off",
+        "record_recovery",
+        "grant_credit",
+        "end_maintenance",
+        "answer_substitution",
+    ];
     let least = often.map(|kind| (kind, 1_000)).into_iter();
     let least = least.chain(money.map(|kind| (kind, 2_000)));
     for (kind, one_in) in least.chain(seldom.map(|kind| (kind, 5_000))) {

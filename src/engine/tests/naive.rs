@@ -282,11 +282,8 @@ fn floor(place: usize, site: &Site, now: Minute) -> (Floor, Vec<Draw>) {
     let lot = LOTS[site.kind];
     let cells = usize::try_from(CELLS).expect("few");
     let (mut installed, mut listed) = (vec![0; cells], vec![0; cells]);
-    let phases: Vec<Phase> = site
-        .phases
-        .iter()
-        .map(|(lots, from)| Phase { gpus: lots * lot, from: minute(*from) })
-        .collect();
+    let phases: Vec<Phase> =
+        site.phases.iter().map(|(lots, from)| Phase::new(lots * lot, minute(*from))).collect();
     for phase in &phases {
         let window = Window::new(phase.from, minute(CELLS)).expect("phases begin early");
         add(&mut installed, window, i64::from(phase.gpus));

@@ -14,6 +14,7 @@
 //! cancel   O1            freeze C1         now 12h
 //! report, grant, finalize, pay, payout, close, books ...: see `till.rs`
 //! state, default, claimpaid, writeoff, recover, debt, told ...: see `debt.rs`
+//! postpone, mended, accept, reject, incident ...: see `mishap.rs`
 //! cancelc, shrink, extend, grow, terminate, terms: see `change.rs`
 //! order O1, contract O1, credit C1, free A 10h..12h, listing L1, book GL …  with `-> …` look
 //! ```
@@ -116,7 +117,8 @@ impl Stage {
             watts_per_gpu: 1_800,
             created_at: Micros::default(),
         };
-        for sku in [sku("gb300", "GB300", 4), sku("h200", "H200", 8)] {
+        let more = Sku { memory_gib: 576, ..sku("gb300x", "GB300", 4) };
+        for sku in [sku("gb300", "GB300", 4), sku("h200", "H200", 8), more] {
             self.must(operator, Command::CreateSku(sku));
         }
         for (code, country) in [("batam", "ID"), ("sydney", "AU")] {
@@ -311,6 +313,7 @@ impl Stage {
             _ => {
                 let said = self.run_money(words).or_else(|| self.run_debt(words));
                 let said = said.or_else(|| self.run_change(words));
+                let said = said.or_else(|| self.run_mishap(words));
                 said.unwrap_or_else(|| panic!("what is `{}`?", words.join(" ")))
             }
         }
@@ -338,7 +341,7 @@ impl Stage {
         let id = PoolId::new(self.named(name));
         self.people.insert(format!("{name}.owner"), self.people[&provider]);
         let from = time(options.get("from").unwrap_or("0h"));
-        let phases = vec![Phase { gpus, from }];
+        let phases = vec![Phase::new(gpus, from)];
         let sku = sku.parse().expect("a code");
         self.said(actor, Command::CreatePool { id, factory, sku, phases })
     }
@@ -613,8 +616,9 @@ impl Stage {
                     .map(|it| format!("guaranteed={}", it.committed))
                     .collect();
                 format!(
-                    "contract {} {} {} {} {}",
+                    "contract {} {}{} {} {} {}",
                     it.value,
+                    if it.degraded { "degraded " } else { "" },
                     it.state,
                     spell_window(it.window),
                     self.spell_draws(&it.allocations),

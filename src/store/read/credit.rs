@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::{Page, Reader, Slice, page, slice};
-use crate::engine::credit::{Application, ApplicationState, Balances, Line};
+use crate::engine::credit::{Application, ApplicationState, Balances, Cap, Line};
 use crate::engine::ledger::{Account, AccountKey, Balance};
-use crate::model::Money;
 use crate::model::id::{ApplicationId, LineId, OrgId};
+use crate::model::{Minute, Money};
 use crate::store::Fault;
 use crate::store::link::{Db, on};
 use crate::store::rows::credit::{
-    ApplicationRow, LineRow, credit_applications as applications, credit_lines as lines,
+    ApplicationRow, CapRow, LineRow, caps, credit_applications as applications,
+    credit_lines as lines,
 };
 use crate::store::rows::ledger::{AccountRow, accounts};
 use crate::store::rows::{entities, maybe, uid};
@@ -58,6 +59,37 @@ impl Reader {
         self.read(|db| {
             let rows: Vec<LineRow> = on!(db, load, lines::table.find(uid(id.uuid())))?;
             Ok(with_balances(db, rows)?.pop())
+        })
+    }
+
+    /// Every cap that was ever set, also those that are lifted.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or read.
+    pub fn caps(&self) -> Result<Vec<Cap>, Fault> {
+        let order = (caps::kind, caps::name);
+        let rows: Vec<CapRow> = self.read(|db| on!(db, load, caps::table.order(order)))?;
+        entities(rows)
+    }
+
+    /// Lines whose review is due by an instant and that may still be reviewed, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or read.
+    pub fn lines_to_review(
+        &self,
+        by: Minute,
+        page: &Page<LineId>,
+    ) -> Result<Slice<(Line, Balances)>, Fault> {
+        self.read(|db| {
+            let rows: Vec<LineRow> = page!(
+                db,
+                lines,
+                page,
+                Some(lines::review_at.le(by.count())),
+                Some(lines::state.ne_all(["closed", "defaulted"]))
+            )?;
+            slice(rows, page.limit, |rows| with_balances(db, rows))
         })
     }
 

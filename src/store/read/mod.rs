@@ -7,6 +7,7 @@
 mod billing;
 mod capacity;
 mod credit;
+mod incident;
 mod ledger;
 mod party;
 mod record;
@@ -14,6 +15,7 @@ mod trading;
 
 pub(super) use billing::lines_of;
 pub use billing::{InvoiceFilter, PaymentFilter, PayoutFilter, StatementLine};
+pub use incident::IncidentFilter;
 pub(super) use trading::whole;
 
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! Credit applications, lines and the debts of those in default as rows. A line's balances are
 //! accounts of the ledger.
 
-use super::{count, json, maybe, parse, uid, word};
+use super::{corrupt, count, json, maybe, parse, uid, word};
 use crate::engine::credit::{
-    Application, ApplicationState, Collection, DefaultReason, Line, LineState,
+    Application, ApplicationState, Cap, CapSubject, Collection, DefaultReason, Line, LineState,
 };
 use crate::model::id::{ApplicationId, LineId, OrgId, UserId};
 use crate::model::{Micros, Minute, Money, Workload};
@@ -43,7 +43,22 @@ row! {
         expires_at: Number,
         past_due_since: MaybeNumber,
         note: Text,
+        review_at: Number,
+        review: MaybeText,
         changed_at: Number,
+        version: Number,
+    }
+}
+
+row! {
+    CapRow in caps
+    key { kind: Text, name: Text, }
+    fixed { }
+    moving {
+        amount: MaybeNumber,
+        note: Text,
+        set_by: Id,
+        set_at: Number,
         version: Number,
     }
 }
@@ -144,6 +159,8 @@ impl From<&Line> for LineRow {
             expires_at,
             past_due_since,
             note,
+            review_at,
+            review,
             created_at,
             changed_at,
             version,
@@ -160,6 +177,8 @@ impl From<&Line> for LineRow {
             expires_at: expires_at.count(),
             past_due_since: past_due_since.map(Minute::count),
             note: note.clone(),
+            review_at: review_at.count(),
+            review: review.as_ref().map(json),
             changed_at: changed_at.count(),
             version: i64::from(*version),
         }
@@ -181,9 +200,42 @@ impl TryFrom<LineRow> for Line {
             expires_at: Minute::new(row.expires_at),
             past_due_since: row.past_due_since.map(Minute::new),
             note: row.note,
+            review_at: Minute::new(row.review_at),
+            review: maybe(row.review, |text| parse("credit_lines.review", &text))?,
             created_at: Micros::new(row.created_at),
             changed_at: Micros::new(row.changed_at),
             version: count("credit_lines.version", row.version)?,
+        })
+    }
+}
+
+impl From<&Cap> for CapRow {
+    fn from(thing: &Cap) -> Self {
+        let Cap { subject, amount, note, set_by, set_at, version } = thing;
+        Self {
+            kind: subject.kind().to_owned(),
+            name: subject.name(),
+            amount: amount.map(Money::micros),
+            note: note.clone(),
+            set_by: uid(set_by.uuid()),
+            set_at: set_at.count(),
+            version: i64::from(*version),
+        }
+    }
+}
+
+impl TryFrom<CapRow> for Cap {
+    type Error = Fault;
+    fn try_from(row: CapRow) -> Result<Self, Fault> {
+        let subject = CapSubject::read(&row.kind, &row.name);
+        let unknown = || corrupt("caps", format_args!("{} {}", row.kind, row.name));
+        Ok(Self {
+            subject: subject.ok_or_else(unknown)?,
+            amount: row.amount.map(Money::from_micros),
+            note: row.note,
+            set_by: UserId::new(row.set_by.0),
+            set_at: Micros::new(row.set_at),
+            version: count("caps.version", row.version)?,
         })
     }
 }

@@ -6,6 +6,7 @@ pub mod billing;
 pub mod capacity;
 pub mod contract;
 pub mod credit;
+pub mod incident;
 pub mod ledger;
 pub mod party;
 pub mod program;

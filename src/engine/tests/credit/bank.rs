@@ -184,7 +184,7 @@ impl Bank {
         assert_eq!(deadlines, derived);
         assert!(applications.iter().all(|ask| ask.state == ApplicationState::Submitted));
         assert_eq!(self.engine.credit.waiting.len(), applications.len());
-        let rebuilt = Credit::from_parts(applications, lines, Vec::new());
+        let rebuilt = Credit::from_parts(applications, lines, Vec::new(), Vec::new());
         assert_eq!(format!("{rebuilt:?}"), format!("{:?}", self.engine.credit));
     }
 

@@ -269,7 +269,7 @@ fn nobody_decides_for_their_own_organization() {
     let lines = bank.engine.credit.lines().map(own).collect();
     let own = |ask: &Application| Application { org: org("otto"), ..ask.clone() };
     let asks = bank.engine.credit.applications().map(own).collect();
-    bank.engine.credit = Credit::from_parts(asks, lines, Vec::new());
+    bank.engine.credit = Credit::from_parts(asks, lines, Vec::new(), Vec::new());
     for doing in ["approve ann 5", "decline ann other", "freeze ann", "unfreeze ann", "limit ann 5"]
     {
         assert_eq!(bank.does(&format!("ora {doing}")).trim(), "own_request", "{doing}");
