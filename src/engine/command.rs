@@ -14,6 +14,7 @@ use super::order::{Ask, Order, TimeInForce};
 use super::party::{ApiKey, Capabilities, Organization, Session, User};
 use super::program::{Program, ProgramTerms};
 use super::quote::Quote;
+use super::resale::Resold;
 use crate::model::id::{
     ApplicationId, ContractId, FactoryId, InvoiceId, KeyId, LineId, ListingId, OrderId, OrgId,
     PaymentId, PayoutId, PoolId, ProgramId, QuoteId, SessionId, UserId,
@@ -294,6 +295,13 @@ pub enum Command {
         note: String,
     },
     ChangeContract(ChangeContract),
+    /// Offers a part of a contract to others.
+    Resell(Resell),
+    /// Takes what is not sold of an offered part back; `None`: of all of them.
+    EndResale {
+        contract: ContractId,
+        listing: Option<ListingId>,
+    },
 
     // -- Billing --
     /// A draft becomes a demand.
@@ -375,6 +383,21 @@ pub struct ChangeContract {
     /// The most the customer will pay as a fee for it; more is a refusal.
     pub fee_max: Option<Money>,
     /// Only says what it would do: the quote of a change.
+    pub dry_run: bool,
+}
+
+/// See [`Command::Resell`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Resell {
+    pub contract: ContractId,
+    /// For the listings that come of it: one for each draw that the part is of.
+    pub listings: Vec<ListingId>,
+    pub gpus: Gpus,
+    pub window: Window,
+    pub price: Price,
+    pub limits: OrderLimits,
+    pub audience: Audience,
+    /// Only says what it would do if all of it were sold: the quote of a resale.
     pub dry_run: bool,
 }
 
@@ -486,6 +509,8 @@ impl Command {
             Command::ReportDelivery { .. } => "report_delivery",
             Command::GrantCredit { .. } => "grant_credit",
             Command::ChangeContract(_) => "change_contract",
+            Command::Resell(_) => "resell",
+            Command::EndResale { .. } => "end_resale",
             Command::FinalizeInvoice { .. } => "finalize_invoice",
             Command::CreditInvoice { .. } => "credit_invoice",
             Command::VoidInvoice { .. } => "void_invoice",
@@ -553,6 +578,8 @@ pub enum Answer {
         amendment: Amendment,
         contract: Contract,
     },
+    /// A part of a contract on offer, and what its sale does; as it would be when only quoted.
+    Resold(Box<Resold>),
     Invoice(Invoice),
     Payment(Payment),
     Payout(Payout),

@@ -14,6 +14,7 @@ use super::event::{EventData, EventKind};
 use super::matching::{Block, Draw};
 use super::order::Order;
 use super::program::FrozenProgram;
+use super::resale::{Origin, Resale};
 use crate::model::id::{ContractId, LineId, OrderId, OrgId, PoolId, ProgramId};
 use crate::model::{
     BasisPoints, Gpus, Micros, Minute, Money, Month, Price, RegionCode, Schedule, SkuCode, Window,
@@ -83,6 +84,8 @@ pub struct Contract {
     pub allocations: Vec<Draw>,
     /// What of the allocations was not delivered, as reported: the dearest draws first.
     pub losses: Vec<Draw>,
+    /// What of it is offered to others, sold on, or bought of a customer.
+    pub resale: Option<Box<Resale>>,
     pub terms: Terms,
     pub commitments: Vec<Commitment>,
     pub state: ContractState,
@@ -160,11 +163,20 @@ impl Contract {
         self.allocations.iter().map(minutes).sum()
     }
 
-    /// GPUs promised over time. Nothing by one that was over before it began: its window and its
-    /// size are a record of what was agreed.
+    /// GPUs promised over time: what was agreed, less what was sold on. Nothing by one that was over
+    /// before it began: its window and its size are a record of what was agreed.
     pub fn promised(&self) -> Schedule {
+        let mut promised = self.agreed();
+        if let Some(resale) = &self.resale {
+            promised.subtract_all(&resale.sold_gpus());
+        }
+        promised
+    }
+
+    /// GPUs agreed on over time, what was sold on included.
+    pub fn agreed(&self) -> Schedule {
         let mut promised = Schedule::empty();
-        if self.ended_at.is_some() && self.allocations.is_empty() {
+        if self.ended_at.is_some() && self.allocations.is_empty() && self.sold().is_empty() {
             return promised;
         }
         let mut from = self.window.start();
@@ -229,7 +241,8 @@ impl Engine {
         out: &mut Effects,
     ) -> Contract {
         let programs = self.programs_of(&block.draws);
-        let mut supported = self.supported(&block.draws, block.window, &programs);
+        let origins = self.origins_of(&block.draws);
+        let mut supported = self.supported(&block.draws, block.window, origins.clone());
         let supported: Vec<(&FrozenProgram, Money)> = programs
             .iter()
             .map(|frozen| (frozen.as_ref(), supported.remove(&frozen.program).unwrap_or_default()))
@@ -255,6 +268,7 @@ impl Engine {
             average: average.expect("a block is at asks, which are bounded"),
             allocations: block.draws,
             losses: Vec::new(),
+            resale: Resale::bought_of(origins),
             terms: Terms {
                 platform_fee: self.settings.platform_fee,
                 cancellation_fee: self.settings.cancellation_fee,
@@ -336,14 +350,13 @@ impl Engine {
         &self,
         draws: &[Draw],
         window: Window,
-        programs: &[Arc<FrozenProgram>],
+        origins: Vec<Origin>,
     ) -> BTreeMap<ProgramId, Money> {
         let mut supported = BTreeMap::new();
-        if programs.is_empty() {
+        if draws.iter().all(|draw| draw.program.is_none()) {
             return supported;
         }
-        let fee = self.settings.platform_fee;
-        for run in charge::runs(draws, &[], window, window.end(), fee, programs) {
+        for run in self.runs_of(draws, window, origins) {
             if let Some(program) = run.program {
                 let charged = supported.entry(program).or_insert(Money::ZERO);
                 *charged = charge::sum(*charged, run.value());

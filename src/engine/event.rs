@@ -57,6 +57,7 @@ words! {
         ContractCompleted = "contract.completed",
         ContractDegraded = "contract.degraded",
         ContractAmended = "contract.amended",
+        ContractResold = "contract.resold",
         ContractCancelled = "contract.cancelled",
         ContractTerminated = "contract.terminated",
         ContractCredited = "contract.credited",

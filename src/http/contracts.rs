@@ -14,6 +14,7 @@ use super::problem::Problem;
 use super::programs::FrozenProgramView;
 use super::query::{Path, Query};
 use super::reply::{Reply, shown};
+use super::resales::ResaleView;
 use super::time::{Instant, Moment};
 use crate::engine::contract::{
     Commitment, Contract, ContractBrief, ContractState, SizeUntil, Terms,
@@ -70,7 +71,7 @@ pub struct ContractView {
     sku: SkuCode,
     #[schema(value_type = Code)]
     region: RegionCode,
-    /// The size from the last change on.
+    /// The size from the last change on, what was sold on included.
     gpus: u32,
     /// The sizes before, each until an instant; empty for most.
     sizes: Vec<SizeView>,
@@ -104,6 +105,8 @@ pub struct ContractView {
     allocations: Vec<AllocationView>,
     /// What of the allocations was not delivered, as reported: the dearest draws first.
     losses: Vec<AllocationView>,
+    /// What of it is offered to others, was sold on, or was bought of a customer; `null` for most.
+    resale: Option<ResaleView>,
     /// How often it was changed.
     amendments: u32,
     terms: TermsView,
@@ -210,6 +213,7 @@ impl From<&Contract> for ContractView {
             credit_line_id: one.line,
             allocations: one.allocations.iter().map(AllocationView::from).collect(),
             losses: one.losses.iter().map(AllocationView::from).collect(),
+            resale: one.resale.as_deref().map(ResaleView::from),
             amendments: one.amendments,
             terms: TermsView::from(&one.terms),
             commitments: one.commitments.iter().map(CommitmentView::from).collect(),

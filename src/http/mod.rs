@@ -49,6 +49,7 @@ pub mod query;
 pub mod quotes;
 pub mod refusal;
 pub mod reply;
+pub mod resales;
 pub mod routes;
 pub mod schema;
 pub mod secret;

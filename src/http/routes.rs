@@ -10,8 +10,8 @@ use super::reply::Reply;
 use super::{
     amendments, applications, audit, calendar, catalogue, clock, collection, contracts, delivery,
     events, exposure, factories, holds, invoices, keys, ledger, lines, listings, market, members,
-    meta, orders, organizations, payments, payouts, periods, pools, programs, quotes, sessions,
-    statements,
+    meta, orders, organizations, payments, payouts, periods, pools, programs, quotes, resales,
+    sessions, statements,
 };
 
 /// Writes the page below as actix routes, as a table, and as the list the API reference is made
@@ -136,6 +136,8 @@ routes! {
     "/v1/contracts/{id}/shrink" { post amendments::shrink }
     "/v1/contracts/{id}/extend" { post amendments::extend }
     "/v1/contracts/{id}/grow" { post amendments::grow }
+    "/v1/contracts/{id}/resell" { post resales::create }
+    "/v1/contracts/{id}/end_resale" { post resales::end }
     "/v1/contracts/{id}/amendments" { get amendments::list }
     // -- Billing --
     "/v1/invoices" { get invoices::list }

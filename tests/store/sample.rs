@@ -1,6 +1,6 @@
 //! Markets made of dice: every kind of thing with odd values, to see that a store keeps all of them.
 
-use crate::billed::{bill, sizes, sla};
+use crate::billed::{bill, resale, sizes, sla, source};
 use headroom::engine::amendment::Amendment;
 use headroom::engine::billing::{Invoice, Payment, Payout, Period};
 use headroom::engine::capacity::{Factory, FactoryState, Maintenance, Phase, Pool};
@@ -314,6 +314,7 @@ impl Sample {
                 countries: dice.some(3, |dice| dice.pick(&["ID", "AU"]).parse().unwrap()),
             },
             program: dice.maybe(|_| program),
+            resale: still.maybe(source),
             state: dice.pick(ListingState::ALL),
             taken: dice.pick(&[0, 1, i64::MAX]),
             published_seq: dice.next() >> 1,
@@ -600,6 +601,7 @@ fn contract(place: usize, still: &mut Dice, dice: &mut Dice, programs: &[Program
         average: dice.price(),
         allocations: dice.some(4, |dice| draw(dice, place)),
         losses: dice.some(2, |dice| draw(dice, place)),
+        resale: dice.maybe(|dice| Box::new(resale(dice, &frozen, |dice| draw(dice, place)))),
         terms: Terms {
             platform_fee: still.pick(&[0, 500, 10_000]),
             cancellation_fee: still.pick(&[0, 2_500, 10_000]),

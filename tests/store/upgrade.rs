@@ -35,7 +35,11 @@ const BACK: &str = "
     ALTER TABLE contracts DROP COLUMN ended_at;
     ALTER TABLE contracts DROP COLUMN settled;
     ALTER TABLE contracts DROP COLUMN amendments;
+    ALTER TABLE contracts DROP COLUMN resale;
+    ALTER TABLE listings DROP COLUMN reseller;
+    ALTER TABLE listings DROP COLUMN resale;
     ALTER TABLE credit_lines DROP COLUMN past_due_since;
+    DELETE FROM __diesel_schema_migrations WHERE version = '00000000000005';
     DELETE FROM __diesel_schema_migrations WHERE version = '00000000000003';";
 
 fn a_market_from_before_there_were_invoices_goes_on(place: &Place) {

@@ -30,6 +30,10 @@ words! {
         Shrink = "shrink",
         Extend = "extend",
         Grow = "grow",
+        /// A part of it was bought by another customer.
+        Resell = "resell",
+        /// What was sold on was given up by its buyer.
+        Release = "release",
     }
 }
 
@@ -75,7 +79,7 @@ pub struct Amendment {
 }
 
 /// A fee is a charge like another, but the platform's part of it is told apart.
-const FEE: Posting = Posting {
+pub(super) const FEE: Posting = Posting {
     more: EntryKind::FeeCharged,
     less: EntryKind::FeeCharged,
     platform: Account::GlCancellationFee,
@@ -83,21 +87,21 @@ const FEE: Posting = Posting {
 
 /// A change thought through: what it takes from a contract, adds to it and costs.
 #[derive(Debug)]
-struct Plan {
-    kind: AmendmentKind,
-    effective_at: Minute,
+pub(super) struct Plan {
+    pub(super) kind: AmendmentKind,
+    pub(super) effective_at: Minute,
     /// The contract, accrued to now.
-    before: Contract,
+    pub(super) before: Contract,
     /// The same with the change, its fee not yet charged.
-    after: Contract,
+    pub(super) after: Contract,
     /// Back to the listings.
-    removed: Vec<Draw>,
+    pub(super) removed: Vec<Draw>,
     /// From the listings.
-    added: Vec<Draw>,
+    pub(super) added: Vec<Draw>,
     /// What guarantors stand behind in addition.
-    commitments: Vec<Commitment>,
+    pub(super) commitments: Vec<Commitment>,
     /// The fee by its parts.
-    fee: Bill,
+    pub(super) fee: Bill,
 }
 
 impl Engine {
@@ -119,6 +123,11 @@ impl Engine {
         if own.amendments >= limits::AMENDMENTS_MAX && change != Change::Cancel {
             let most = usize::try_from(limits::AMENDMENTS_MAX).expect("a small bound");
             return Err(Refusal::TooMany { kind: "amendment", most });
+        }
+        let gives_up = matches!(change, Change::Cancel | Change::Shrink { .. });
+        if gives_up && !own.offered().is_empty() {
+            let (state, needed) = ("offered for resale", "withdrawn from resale");
+            return Err(Refusal::WrongState { kind: "contract", state, needed });
         }
         let before = own.accrued_by(at.now());
         let mut plan = match change {
@@ -165,7 +174,10 @@ impl Engine {
                 self.tell_parties(at, amended, &contract, None, out);
                 self.retry(at, &contract.sku, out);
             }
-            AmendmentKind::Extend | AmendmentKind::Grow => {
+            AmendmentKind::Extend
+            | AmendmentKind::Grow
+            | AmendmentKind::Resell
+            | AmendmentKind::Release => {
                 self.tell_parties(at, amended, &contract, None, out);
             }
         }
@@ -174,7 +186,7 @@ impl Engine {
     /// Makes a plan true, of a contract that has accrued to now: posts the fee and the differences
     /// in credit, guarantees and capacity. What was earned does not change, because nothing before
     /// now does.
-    fn make(&mut self, at: &Stamp, plan: Plan, out: &mut Effects) {
+    pub(super) fn make(&mut self, at: &Stamp, plan: Plan, out: &mut Effects) {
         let Plan { before, after, removed, added, commitments, fee, kind: _, effective_at: _ } =
             plan;
         let Contract { id, line, pool, .. } = after;
@@ -196,7 +208,8 @@ impl Engine {
         }
         self.commit_guarantees(at, &after, &commitments, out);
         if !removed.is_empty() {
-            self.give_back(at, pool, &removed, Some(id), out);
+            self.give_back(at, pool, &before.homed(&removed), Some(id), out);
+            self.given_up_for_sellers(at, &before, &removed, out);
         }
         if !added.is_empty() {
             self.take(at, pool, &added, Some(id), out);
@@ -240,7 +253,7 @@ impl Engine {
 
 impl Plan {
     /// The record of it.
-    fn amendment(&self, at: &Stamp) -> Amendment {
+    pub(super) fn amendment(&self, at: &Stamp) -> Amendment {
         let Self { before, after, .. } = self;
         Amendment {
             contract: after.id,
@@ -262,9 +275,9 @@ impl Contract {
         Size { gpus: self.gpus, window: self.window, value: self.value }
     }
 
-    /// GPUs promised at an instant of its window.
+    /// GPUs agreed on at an instant of its window.
     fn gpus_at(&self, instant: Minute) -> Gpus {
-        Gpus::try_from(self.promised().at(instant)).expect("a contract promises a number of GPUs")
+        Gpus::try_from(self.agreed().at(instant)).expect("a contract is of a number of GPUs")
     }
 
     /// Has so many GPUs from an instant on, and until then what it had.
@@ -278,7 +291,7 @@ impl Contract {
     }
 
     /// Draws this and nothing else; what it is worth follows.
-    fn reallocate(&mut self, draws: Vec<Draw>) {
+    pub(super) fn reallocate(&mut self, draws: Vec<Draw>) {
         let worth = |draw: &Draw| draw.price.worth(draw.gpus, draw.window.minutes());
         self.worth = draws.iter().fold(Worth::ZERO, |sum, draw| sum.plus(worth(draw)));
         self.allocations = draws;

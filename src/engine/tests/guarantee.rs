@@ -52,6 +52,7 @@ fn contract(programs: Vec<Arc<FrozenProgram>>, commitments: Vec<Commitment>) -> 
         average: Price::default(),
         allocations: Vec::new(),
         losses: Vec::new(),
+        resale: None,
         terms: Terms {
             platform_fee: 500,
             cancellation_fee: 2_500,

@@ -12,6 +12,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::super::amendment::Change;
 use super::super::contract::Contract;
+use super::super::ledger::{Entry, EntryKind};
 use super::super::{Actor, Command, Effects, Engine, Settings};
 use super::script::{Stage, number, time};
 use crate::model::Minute;
@@ -55,6 +56,7 @@ fn step() -> impl Strategy<Value = String> {
         }),
         4 => Just("wait".to_owned()),
         8 => change(),
+        3 => resale(),
     ]
 }
 
@@ -77,6 +79,19 @@ fn change() -> impl Strategy<Value = String> {
         }),
         3 => (0..4_u32, 1..3_u32, 0..4_u32)
             .prop_map(|(late, hours, lots)| format!("report OLDC {late}/{hours} {}", lots * 4)),
+    ]
+}
+
+/// Parts of contracts that are offered to others, and taken back.
+fn resale() -> impl Strategy<Value = String> {
+    let customer = prop::sample::select(vec!["OWNER", "OWNER", "OWNER", "C1"]);
+    prop_oneof![
+        6 => (customer, 0..12_u32, 1..8_u32, 1..6_u32, 100..300_u32)
+            .prop_map(|(customer, late, hours, lots, cents)| {
+                let ask = format!("{}.{:02}", cents / 100, cents % 100);
+                format!("resell NEW OLDC {customer} {} {late}/{hours} @{ask}", lots * 4)
+            }),
+        1 => Just("unsell OLDC OWNER".to_owned()),
     ]
 }
 
@@ -146,7 +161,7 @@ fn play(runner: &mut TestRunner, steps: usize) -> Stage {
             let live: Vec<Contract> = stage.engine.contracts.iter().cloned().collect();
             let Some(contract) = (!live.is_empty()).then(|| index.get(&live)) else { continue };
             let order = stage.name_of(contract.id.uuid());
-            line = of_contract(&step, order, &owners[order], contract);
+            line = of_contract(&line, order, &owners[order], contract);
         }
         line = line.replace("OLDQ", &pick(&names.quotes));
         match step.split(' ').next() {
@@ -198,17 +213,21 @@ fn random_histories_keep_every_promise() {
     let commands = asked.map_or(20_000, |count| count.parse().expect("a number of commands"));
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let (mut done, mut kinds) = (0, BTreeMap::new());
+    let (mut done, mut kinds, mut sales) = (0, BTreeMap::new(), 0);
     while done < commands {
         let stage = play(&mut runner, 200);
         assert_replays(&stage);
         for (_, command) in stage.history() {
             *kinds.entry(kind_of(command)).or_insert(0) += 1;
         }
+        let sold = |entry: &&Entry| entry.kind == EntryKind::CapacityResold;
+        sales += stage.moved.iter().filter(sold).count();
         done += 200;
     }
     // A history of refusals would prove little.
-    for kind in ["cancel", "shrink", "extend", "grow", "report_delivery", "place_order"] {
+    assert!(sales * 1_000 >= commands, "{sales} sales in {commands}: {kinds:?}");
+    let contracts = ["cancel", "shrink", "extend", "grow", "resell", "report_delivery"];
+    for kind in contracts.into_iter().chain(["place_order"]) {
         let done = kinds.get(kind).copied().unwrap_or(0);
         assert!(done * 1_000 >= commands, "{done} of {kind} in {commands}: {kinds:?}");
     }

@@ -15,6 +15,8 @@ mod history;
 mod listing;
 mod matching;
 mod naive;
+mod resale;
+mod resold;
 mod script;
 mod till;
 mod trading;

@@ -49,6 +49,7 @@ row! {
         provider_part: Number,
         platform_part: Number,
         programs: Text,
+        gains: Text,
     }
     moving { }
 }
@@ -166,8 +167,17 @@ impl InvoiceLineRow {
     pub fn of(invoice: &Invoice, from: usize) -> impl Iterator<Item = Self> + '_ {
         (0_i64..).zip(&invoice.lines).skip(from).map(|(place, line)| {
             let InvoiceLine { contract, provider, sku, window, bill } = line;
-            let Bill { charge, fees, credits, delivered, lost, provider: own, platform, programs } =
-                bill;
+            let Bill {
+                charge,
+                fees,
+                credits,
+                delivered,
+                lost,
+                provider: own,
+                platform,
+                programs,
+                gains,
+            } = bill;
             Self {
                 invoice: uid(invoice.id.uuid()),
                 place,
@@ -185,6 +195,7 @@ impl InvoiceLineRow {
                 provider_part: own.micros(),
                 platform_part: platform.micros(),
                 programs: json(programs),
+                gains: json(gains),
             }
         })
     }
@@ -207,6 +218,7 @@ impl TryFrom<InvoiceLineRow> for InvoiceLine {
                 provider: Money::from_micros(row.provider_part),
                 platform: Money::from_micros(row.platform_part),
                 programs: parse("invoice_lines.programs", &row.programs)?,
+                gains: parse("invoice_lines.gains", &row.gains)?,
             },
         })
     }

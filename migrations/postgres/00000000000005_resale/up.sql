@@ -1,0 +1,16 @@
+-- Customers sell parts of their contracts on. Its twin is in migrations/sqlite.
+
+-- What a contract offers to others, has sold on and has bought; NULL for most.
+ALTER TABLE contracts ADD COLUMN resale TEXT;
+
+-- Who offers it, when it is no provider, and of which contract it is a part.
+ALTER TABLE listings ADD COLUMN reseller UUID;
+ALTER TABLE listings ADD COLUMN resale TEXT;
+
+-- What customers gain of whom it was bought.
+ALTER TABLE invoice_lines ADD COLUMN gains TEXT NOT NULL DEFAULT '[]';
+
+-- Which kinds of changes and payables there are, the program knows and checks: a table need not be
+-- written anew for each further one.
+ALTER TABLE amendments DROP CONSTRAINT IF EXISTS amendments_kind_check;
+ALTER TABLE payouts DROP CONSTRAINT IF EXISTS payouts_payable_check;

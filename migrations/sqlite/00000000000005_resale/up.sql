@@ -1,0 +1,52 @@
+-- Customers sell parts of their contracts on. Its twin is in migrations/postgres.
+
+-- What a contract offers to others, has sold on and has bought; NULL for most.
+ALTER TABLE contracts ADD COLUMN resale TEXT;
+
+-- Who offers it, when it is no provider, and of which contract it is a part.
+ALTER TABLE listings ADD COLUMN reseller BLOB CHECK (length(reseller) = 16);
+ALTER TABLE listings ADD COLUMN resale TEXT;
+
+-- What customers gain of whom it was bought.
+ALTER TABLE invoice_lines ADD COLUMN gains TEXT NOT NULL DEFAULT '[]';
+
+-- Which kinds of changes and payables there are, the program knows and checks: a table need not be
+-- written anew for each further one.
+CREATE TABLE amendments_next (
+    contract BLOB NOT NULL REFERENCES contracts,
+    no INTEGER NOT NULL CHECK (no > 0),
+    kind TEXT NOT NULL,
+    effective_at INTEGER NOT NULL,
+    size_before TEXT NOT NULL,
+    size_after TEXT NOT NULL,
+    fee INTEGER NOT NULL CHECK (fee >= 0),
+    held_before INTEGER NOT NULL CHECK (held_before >= 0),
+    held_after INTEGER NOT NULL CHECK (held_after >= 0),
+    made_at INTEGER NOT NULL,
+    PRIMARY KEY (contract, no)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO amendments_next (
+    contract, no, kind, effective_at, size_before, size_after, fee, held_before, held_after, made_at
+) SELECT
+    contract, no, kind, effective_at, size_before, size_after, fee, held_before, held_after, made_at
+FROM amendments;
+DROP TABLE amendments;
+ALTER TABLE amendments_next RENAME TO amendments;
+
+CREATE TABLE payouts_next (
+    id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    org BLOB NOT NULL REFERENCES organizations,
+    payable TEXT NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount > 0),
+    reference TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('in_transit', 'paid', 'failed')),
+    changed_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO payouts_next (id, org, payable, amount, reference, created_at, state, changed_at)
+SELECT id, org, payable, amount, reference, created_at, state, changed_at FROM payouts;
+DROP TABLE payouts;
+ALTER TABLE payouts_next RENAME TO payouts;
+CREATE INDEX payouts_in_transit ON payouts (id) WHERE state = 'in_transit';
