@@ -187,7 +187,7 @@ fn ended(
     needed: &'static str,
 ) -> impl FnOnce(&Reader) -> Result<Option<Refusal>, Fault> {
     move |reader| {
-        let found = reader.listing(&id)?.filter(|one| one.provider == provider);
+        let found = reader.listing(&id)?.filter(|one| one.owner() == provider);
         let kind = "listing";
         Ok(found.map(|one| Refusal::WrongState { kind, state: one.state.as_str(), needed }))
     }

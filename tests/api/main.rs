@@ -18,6 +18,7 @@ mod malformed;
 mod reference;
 mod refused;
 mod repeats;
+mod resales;
 mod stream;
 mod tokens;
 mod trading;
