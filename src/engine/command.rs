@@ -20,8 +20,8 @@ use crate::model::id::{
     PaymentId, PayoutId, PoolId, ProgramId, QuoteId, SessionId, UserId,
 };
 use crate::model::{
-    Country, Gpus, Micros, Minute, Money, Month, Price, RegionCode, Role, Segment, SkuCode, Window,
-    Workload,
+    Country, Gpus, GroupCode, Micros, Minute, Money, Month, Price, RegionCode, Role, Segment,
+    SkuCode, Window, Workload,
 };
 
 /// Everything about a command that is not its content: when, who, under which key.
@@ -112,6 +112,11 @@ pub enum Command {
     SuspendOrganization {
         org: OrgId,
         note: String,
+    },
+    /// Puts an organization into a group, or with `None` out of any.
+    GroupOrganization {
+        org: OrgId,
+        group: Option<GroupCode>,
     },
     InviteMember {
         user: UserId,
@@ -472,6 +477,7 @@ impl Command {
             Command::SignUp(_) => "sign_up",
             Command::ApproveOrganization { .. } => "approve_organization",
             Command::SuspendOrganization { .. } => "suspend_organization",
+            Command::GroupOrganization { .. } => "group_organization",
             Command::InviteMember { .. } => "invite_member",
             Command::AcceptInvitation { .. } => "accept_invitation",
             Command::ChangeMember { .. } => "change_member",

@@ -27,6 +27,7 @@ words! {
     EventKind {
         OrganizationApproved = "organization.approved",
         OrganizationSuspended = "organization.suspended",
+        OrganizationGrouped = "organization.grouped",
         PoolCreated = "pool.created",
         PoolChanged = "pool.changed",
         ListingCreated = "listing.created",

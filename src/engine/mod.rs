@@ -203,6 +203,9 @@ impl Engine {
             Command::SuspendOrganization { org, note } => {
                 self.suspend_organization(at, org, note, out)
             }
+            Command::GroupOrganization { org, group } => {
+                self.group_organization(at, org, group, out)
+            }
             Command::InviteMember { user, email, roles, token_hash } => {
                 self.invite_member(at, user, email, roles, token_hash, out)
             }

@@ -21,7 +21,7 @@ use crate::engine::command::{NewSession, SignUp};
 use crate::engine::party::{Capabilities, Organization, OrganizationState};
 use crate::engine::{Answer, Command};
 use crate::model::id::{OrgId, SessionId, UserId};
-use crate::model::{Country, Segment};
+use crate::model::{Country, GroupCode, Segment};
 
 /// What an organization may be in the market.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -74,6 +74,16 @@ pub struct SuspendBody {
     note: String,
 }
 
+/// The group that an organization belongs to.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "group": "tidal" }))]
+pub struct GroupBody {
+    /// A code of the operator's choice; null takes the organization out of its group.
+    #[serde(deserialize_with = "Option::deserialize")]
+    group: Option<GroupCode>,
+}
+
 /// A legal party.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OrganizationView {
@@ -82,6 +92,8 @@ pub struct OrganizationView {
     capabilities: Vec<Capability>,
     segment: Option<Segment>,
     country: Country,
+    /// The group that it belongs to, as the operator says.
+    group: Option<GroupCode>,
     state: OrganizationState,
     created_at: Instant,
 }
@@ -123,6 +135,7 @@ impl From<&Organization> for OrganizationView {
             capabilities: all.iter().filter(|(has, _)| *has).map(|(_, what)| *what).collect(),
             segment: one.segment,
             country: one.country,
+            group: one.group.clone(),
             state: one.state,
             created_at: Instant(one.created_at),
         }
@@ -272,4 +285,24 @@ pub async fn suspend(
 ) -> Reply {
     let key = key.over(who.organization(), body.fingerprint);
     door.ask(&who, key, Command::SuspendOrganization { org: id.0, note: body.value.note }).await
+}
+
+/// Put an organization into a group
+///
+/// Organizations under one roof share a group: contracts can be transferred among them, and caps on
+/// exposure count them as one. `null` takes it out. Needs the right `admit`.
+#[utoipa::path(
+    post, path = "/v1/organizations/{id}/group", tag = "Identity",
+    params(OrgId, OptionalKeyHeader),
+    responses((status = 200, description = "The organization", body = OrganizationView)),
+)]
+pub async fn group(
+    who: Caller<grant::Admit>,
+    id: Path<OrgId>,
+    key: OptionalKey,
+    body: Json<GroupBody>,
+    door: Data<Door>,
+) -> Reply {
+    let key = key.over(who.organization(), body.fingerprint);
+    door.ask(&who, key, Command::GroupOrganization { org: id.0, group: body.value.group }).await
 }

@@ -67,6 +67,7 @@ routes! {
     "/v1/organizations/{id}" { get organizations::get }
     "/v1/organizations/{id}/approve" { post organizations::approve }
     "/v1/organizations/{id}/suspend" { post organizations::suspend }
+    "/v1/organizations/{id}/group" { post organizations::group }
     "/v1/organizations/{id}/members" { get members::list }
     "/v1/organizations/{id}/members/{user_id}" {
         get members::get, patch members::change, delete members::remove

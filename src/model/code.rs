@@ -20,6 +20,9 @@ pub type SkuCode = Code;
 /// The code of a region.
 pub type RegionCode = Code;
 
+/// The code of a group of organizations under one roof.
+pub type GroupCode = Code;
+
 /// The text is not a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a code is 2 to 40 of a-z, 0-9, '-', '_' and '.', starting with a letter")]

@@ -13,7 +13,7 @@ pub mod role;
 pub mod schedule;
 pub mod time;
 
-pub use code::{Code, RegionCode, SkuCode};
+pub use code::{Code, GroupCode, RegionCode, SkuCode};
 pub use country::{Country, Segment, Workload};
 pub use money::{Money, Price, Worth};
 pub use month::Month;

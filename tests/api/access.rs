@@ -29,6 +29,7 @@ get    /v1/organizations                           401  200  200  200  200  200 
 get    /v1/organizations/{id}                      401  200  200  200  404  404  200  200  200
 post   /v1/organizations/{id}/approve              401  403  403  403  403  403  403  200  403
 post   /v1/organizations/{id}/suspend              401  403  403  403  403  403  403  200  403
+post   /v1/organizations/{id}/group                401  403  403  403  403  403  403  200  403
 get    /v1/organizations/{id}/members              401  200  200  200  404  404  200  200  200
 get    /v1/organizations/{id}/members/{user_id}    401  200  200  200  404  404  200  200  200
 patch  /v1/organizations/{id}/members/{user_id}    401  403  403  200  404  404  403  404  403
@@ -322,6 +323,7 @@ impl World {
             ("get", "/v1/organizations/{id}" | "/v1/organizations/{id}/members")
             | ("post", "/v1/organizations/{id}/invitations") => customer.organization.clone(),
             (_, "/v1/organizations/{id}/approve") => sign_up(admin, &["provider"]).organization,
+            (_, "/v1/organizations/{id}/group") => sign_up(admin, &["customer"]).organization,
             (_, "/v1/organizations/{id}/suspend") => sign_up(admin, &["customer"]).organization,
             ("get", "/v1/organizations/{id}/members/{user_id}") => customer.user.clone(),
             (_, "/v1/organizations/{id}/members/{user_id}") => {
@@ -434,6 +436,7 @@ impl World {
                 let token = admin.post(&path, &body).expect(201)["invitation_token"].clone();
                 json!({ "invitation_token": token, "password": PASSWORD })
             }
+            "/v1/organizations/{id}/group" => json!({ "group": "tidal" }),
             "/v1/organizations/{id}/suspend" => json!({ "note": "unpaid" }),
             "/v1/organizations/{id}/members/{user_id}" => json!({ "roles": ["trader"] }),
             "/v1/organizations/{id}/invitations" => {

@@ -185,6 +185,7 @@ impl Sample {
             },
             segment: dice.maybe(|dice| dice.pick(Segment::ALL)),
             country: dice.pick(&["ID", "AU", "ZZ"]).parse().unwrap(),
+            group: dice.maybe(|dice| dice.pick(&["roof", "tidal"]).parse().unwrap()),
             state: dice.pick(OrganizationState::ALL),
             created_at: still.micros(),
             version: dice.count(),

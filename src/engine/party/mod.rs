@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use self::acting::Acting;
 pub use self::register::Parties;
 use crate::model::id::{KeyId, OrgId, SessionId, UserId};
-use crate::model::{Country, Micros, Role, Segment};
+use crate::model::{Country, GroupCode, Micros, Role, Segment};
 use crate::words;
 
 /// What an organization may be in the market.
@@ -70,6 +70,8 @@ pub struct Organization {
     pub capabilities: Capabilities,
     pub segment: Option<Segment>,
     pub country: Country,
+    /// Organizations under one roof share a group: the operator says which.
+    pub group: Option<GroupCode>,
     pub state: OrganizationState,
     pub created_at: Micros,
     pub version: u32,

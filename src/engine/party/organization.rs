@@ -8,7 +8,7 @@ use crate::engine::effect::Effects;
 use crate::engine::event::{EventData, EventKind};
 use crate::engine::refusal::Refusal;
 use crate::model::id::{OrgId, UserId};
-use crate::model::{Country, Right, Role};
+use crate::model::{Country, GroupCode, Right, Role};
 
 impl Engine {
     /// The market's first act: its operator, and the operator's first person with every operator
@@ -42,6 +42,7 @@ impl Engine {
             capabilities: Capabilities { operator: true, ..Capabilities::default() },
             segment: None,
             country,
+            group: None,
             state: OrganizationState::Active,
             created_at: at.at,
             version: 1,
@@ -81,6 +82,7 @@ impl Engine {
             capabilities: ask.capabilities,
             segment: ask.segment,
             country: ask.country,
+            group: None,
             state,
             created_at: at.at,
             version: 1,
@@ -129,6 +131,28 @@ impl Engine {
         // From here it must succeed: every question has been asked. The note is in the audit trail.
         let kind = EventKind::OrganizationSuspended;
         Ok(self.move_organization(at, organization, OrganizationState::Suspended, kind, out))
+    }
+
+    /// Says which group an organization belongs to; `None`: it stands alone.
+    pub(in crate::engine) fn group_organization(
+        &mut self,
+        at: &Stamp,
+        org: OrgId,
+        group: Option<GroupCode>,
+        out: &mut Effects,
+    ) -> Result<Answer, Refusal> {
+        let mut organization = self.reviewed(at, org)?;
+        if organization.group == group {
+            return Ok(Answer::Organization(organization));
+        }
+
+        // From here it must succeed: every question has been asked.
+        organization.group = group;
+        organization.version += 1;
+        self.parties.change_organization(&organization, out);
+        let (kind, state) = (EventKind::OrganizationGrouped, organization.state);
+        self.tell(at, org, kind, EventData::Organization { id: org, state }, None, out);
+        Ok(Answer::Organization(organization))
     }
 
     /// The organization that the operator's person decides about, never their own.
@@ -328,6 +352,24 @@ mod tests {
     }
 
     #[test]
+    fn the_operator_says_which_group_an_organization_belongs_to() {
+        let mut market = Market::founded();
+        let founder = market.founder;
+        let owner = market.sign_up("acme", "customer");
+        let org = market.org(owner);
+        let group = |name: Option<&str>| name.map(|name| name.parse().expect("a code"));
+        for (name, version) in
+            [(Some("acme"), 2), (Some("acme"), 2), (Some("tidal"), 3), (None, 4), (None, 4)]
+        {
+            let command = Command::GroupOrganization { org, group: group(name) };
+            let answer = market.ask(founder, command).expect("a decision");
+            let Answer::Organization(now) = answer else { panic!("{answer:?}") };
+            assert_eq!((&now.group, now.version), (&group(name), version));
+            assert_eq!(market.engine.parties.organization(org).map(AsRef::as_ref), Some(&now));
+        }
+    }
+
+    #[test]
     fn who_may_not_decide_about_organizations_does_not() {
         let mut market = Market::founded();
         let founder = market.founder;
@@ -347,6 +389,8 @@ mod tests {
         ] {
             let approve = Command::ApproveOrganization { org };
             assert_eq!(market.ask(actor, approve), Err(refusal.clone()));
+            let group = Command::GroupOrganization { org, group: None };
+            assert_eq!(market.ask(actor, group), Err(refusal.clone()));
             let suspend = Command::SuspendOrganization { org, note: String::new() };
             assert_eq!(market.ask(actor, suspend), Err(refusal));
         }

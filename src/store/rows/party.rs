@@ -1,6 +1,6 @@
 //! Organizations, people, sessions and API keys as rows.
 
-use super::{count, country, digest, json, maybe, parse, uid, word};
+use super::{code, count, country, digest, json, maybe, parse, uid, word};
 use crate::engine::party::{
     ApiKey, Capabilities, Organization, OrganizationState, Session, User, UserState,
 };
@@ -22,6 +22,7 @@ row! {
         operator: Flag,
         segment: MaybeText,
         country: Text,
+        group_code: MaybeText,
         state: Text,
         version: Number,
     }
@@ -68,8 +69,17 @@ row! {
 
 impl From<&Organization> for OrganizationRow {
     fn from(thing: &Organization) -> Self {
-        let Organization { id, name, capabilities, segment, country, state, created_at, version } =
-            thing;
+        let Organization {
+            id,
+            name,
+            capabilities,
+            segment,
+            country,
+            group,
+            state,
+            created_at,
+            version,
+        } = thing;
         let Capabilities { customer, provider, vendor, guarantor, operator } = *capabilities;
         Self {
             id: uid(id.uuid()),
@@ -82,6 +92,7 @@ impl From<&Organization> for OrganizationRow {
             operator,
             segment: segment.map(|segment| segment.as_str().to_owned()),
             country: country.to_string(),
+            group_code: group.as_ref().map(ToString::to_string),
             state: state.as_str().to_owned(),
             version: i64::from(*version),
         }
@@ -106,6 +117,7 @@ impl TryFrom<OrganizationRow> for Organization {
                 word("organizations.segment", &text, Segment::read)
             })?,
             country: country("organizations.country", &row.country)?,
+            group: maybe(row.group_code, |text| code("organizations.group_code", &text))?,
             state: word("organizations.state", &row.state, OrganizationState::read)?,
             created_at: Micros::new(row.created_at),
             version: count("organizations.version", row.version)?,

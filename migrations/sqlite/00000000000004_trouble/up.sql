@@ -1,0 +1,3 @@
+-- Groups of organizations. Its twin is in migrations/postgres.
+
+ALTER TABLE organizations ADD COLUMN group_code TEXT;
