@@ -302,6 +302,17 @@ pub enum Command {
     ChangeContract(ChangeContract),
     /// Offers a part of a contract to others.
     Resell(Resell),
+    /// Offers a contract to another organization of the group, or with `None` no longer.
+    OfferTransfer {
+        contract: ContractId,
+        to: Option<OrgId>,
+        dry_run: bool,
+    },
+    /// Takes a contract that is offered.
+    TakeTransfer {
+        contract: ContractId,
+        dry_run: bool,
+    },
     /// Takes what is not sold of an offered part back; `None`: of all of them.
     EndResale {
         contract: ContractId,
@@ -517,6 +528,8 @@ impl Command {
             Command::ChangeContract(_) => "change_contract",
             Command::Resell(_) => "resell",
             Command::EndResale { .. } => "end_resale",
+            Command::OfferTransfer { .. } => "offer_transfer",
+            Command::TakeTransfer { .. } => "take_transfer",
             Command::FinalizeInvoice { .. } => "finalize_invoice",
             Command::CreditInvoice { .. } => "credit_invoice",
             Command::VoidInvoice { .. } => "void_invoice",

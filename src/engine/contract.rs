@@ -105,6 +105,8 @@ pub struct Contract {
     pub settled: bool,
     /// How often it was changed.
     pub amendments: u32,
+    /// To whom of its group the customer offers it.
+    pub transfer_to: Option<OrgId>,
     pub workload: Option<Workload>,
     pub created_at: Micros,
     pub changed_at: Micros,
@@ -287,6 +289,7 @@ impl Engine {
             ended_at: None,
             settled: false,
             amendments: 0,
+            transfer_to: None,
             workload: order.ask.workload,
             created_at: at.at,
             changed_at: at.at,
@@ -374,6 +377,22 @@ impl Engine {
         previous: Option<&str>,
         out: &mut Effects,
     ) {
+        self.tell_of_contract(at, contract.customer, kind, contract, previous, out);
+        if contract.provider != contract.customer {
+            self.tell_of_contract(at, contract.provider, kind, contract, previous, out);
+        }
+    }
+
+    /// Tells one organization of a contract.
+    pub(super) fn tell_of_contract(
+        &mut self,
+        at: &Stamp,
+        org: OrgId,
+        kind: EventKind,
+        contract: &Contract,
+        previous: Option<&str>,
+        out: &mut Effects,
+    ) {
         let data = EventData::Contract {
             id: contract.id,
             order: contract.order,
@@ -385,9 +404,6 @@ impl Engine {
             end: contract.window.end(),
             value: contract.value,
         };
-        self.tell(at, contract.customer, kind, data.clone(), previous, out);
-        if contract.provider != contract.customer {
-            self.tell(at, contract.provider, kind, data, previous, out);
-        }
+        self.tell(at, org, kind, data, previous, out);
     }
 }

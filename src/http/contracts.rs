@@ -109,6 +109,8 @@ pub struct ContractView {
     resale: Option<ResaleView>,
     /// How often it was changed.
     amendments: u32,
+    /// To whom of the group its customer offers it.
+    transfer_to: Option<OrgId>,
     terms: TermsView,
     commitments: Vec<CommitmentView>,
     workload: Option<Workload>,
@@ -215,6 +217,7 @@ impl From<&Contract> for ContractView {
             losses: one.losses.iter().map(AllocationView::from).collect(),
             resale: one.resale.as_deref().map(ResaleView::from),
             amendments: one.amendments,
+            transfer_to: one.transfer_to,
             terms: TermsView::from(&one.terms),
             commitments: one.commitments.iter().map(CommitmentView::from).collect(),
             workload: one.workload,
@@ -265,10 +268,15 @@ pub async fn get(who: Caller<grant::View>, id: Path<ContractId>, door: Data<Door
     Ok(shown(&ContractView::from(&find(&who, id.0, &door).await?)))
 }
 
-/// The contract, if this caller may see it: its customer, its provider, the operator.
+/// The contract, if this caller may see it: its customer, its provider, the operator, and to whom it
+/// is offered.
 pub async fn find<R>(who: &Caller<R>, id: ContractId, door: &Door) -> Result<Contract, Problem> {
     let found = door.read(move |reader| reader.contract(&id)).await?;
-    let found = found.filter(|one| who.sees(one.customer) || who.sees(one.provider));
+    let is_theirs = |one: &Contract| {
+        let parties = [Some(one.customer), Some(one.provider), one.transfer_to];
+        parties.into_iter().flatten().any(|party| who.sees(party))
+    };
+    let found = found.filter(is_theirs);
     found.ok_or_else(|| Problem::not_found("contract"))
 }
 
@@ -280,7 +288,7 @@ pub fn settled(
 ) -> impl FnOnce(&Reader) -> Result<Option<Refusal>, Fault> {
     move |reader| {
         let (kind, needed) = ("contract", ContractState::Active.as_str());
-        let found = reader.contract(&id)?.filter(is_theirs);
+        let found = reader.contract(&id)?.filter(is_theirs).filter(|one| !one.is_live());
         Ok(found.map(|one| Refusal::WrongState { kind, state: one.state.as_str(), needed }))
     }
 }

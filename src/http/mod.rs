@@ -58,6 +58,7 @@ pub mod statements;
 pub mod time;
 pub mod token;
 pub mod trail;
+pub mod transfers;
 pub mod version;
 
 use std::net::TcpListener;

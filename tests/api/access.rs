@@ -111,6 +111,8 @@ post   /v1/contracts/{id}/extend                   401  403  200  200  403  404 
 post   /v1/contracts/{id}/grow                     401  403  200  200  403  404  403  403  403
 post   /v1/contracts/{id}/resell                   401  403  200  200  403  404  403  403  403
 post   /v1/contracts/{id}/end_resale               401  403  200  200  403  404  403  403  403
+post   /v1/contracts/{id}/transfer                 401  403  200  200  403  404  403  403  403
+post   /v1/contracts/{id}/accept_transfer          401  403  404  404  403  404  403  403  403
 get    /v1/contracts/{id}/amendments               401  200  200  200  200  404  200  200  200
 
 get    /v1/invoices                                401  200  200  200  200  200  200  200  200
@@ -492,6 +494,7 @@ impl World {
                 "gpus": 4, "price_per_gpu_hour": "9.00", "start_at": "2027-03-05T00:00:00Z",
                 "end_at": "2027-03-06T00:00:00Z",
             }),
+            "/v1/contracts/{id}/transfer" => json!({ "organization_id": null }),
             "/v1/contracts/{id}/grow" => json!({ "gpus": 12 }),
             "/v1/contracts/{id}/extend" => json!({ "end_at": "2027-03-06T12:00:00Z" }),
             "/v1/payments" => {

@@ -34,11 +34,16 @@ fn a_part_is_sold_on_delivered_invoiced_and_paid_out() {
     let region = supported(&stage, &program);
     let buyer = sign_up(&stage.admin, &["customer"]);
     let line = credit(&stage.admin, &buyer, "250000");
+    let other = sign_up(&stage.admin, &["customer"]);
+    credit(&stage.admin, &other, "500000");
     // 64 GPUs at 2.50 for ten days: 38,400.00.
     let order = json!({
         "regions": [region], "start_at": "2027-01-17T00:00:00Z", "duration_hours": 240,
     });
     let contract = contract_of(&stage, &stage.order_with(order.clone()));
+    // Somebody else has all that the listing has left.
+    let rest = stage.order_with(merged(order, json!({ "gpus": 656 })));
+    other.keyed("/v1/orders", &key(), &rest).expect(201);
     let path = format!("/v1/contracts/{contract}");
     let resell = |query: &str, body: Value| {
         stage.customer.keyed(&format!("{path}/resell{query}"), &key(), &body)
@@ -165,4 +170,50 @@ fn paid(stage: &Stage, buyer: &Caller, vendor: &Caller, line: &str) {
     assert!(words(&balance, "difference").iter().all(|one| one == "0"), "{balance}");
     let accounts = stage.admin.get("/v1/ledger/accounts?book=gl&limit=100").expect(200);
     assert!(accounts["data"].as_array().is_some_and(|all| !all.is_empty()));
+}
+
+#[test]
+fn a_contract_goes_to_a_sister_that_accepts_it() {
+    let stage = Stage::new();
+    let (admin, customer) = (&stage.admin, &stage.customer);
+    let sister = sign_up(admin, &["customer"]);
+    let line = credit(admin, &sister, "100000");
+    let contract = contract_of(&stage, &stage.order());
+    let path = format!("/v1/contracts/{contract}");
+    let offer = |to: Value| {
+        let body = json!({ "organization_id": to });
+        customer.keyed(&format!("{path}/transfer"), &key(), &body)
+    };
+    let accept =
+        |query: &str| sister.keyed(&format!("{path}/accept_transfer{query}"), &key(), &json!({}));
+    // Only the operator says who belongs together.
+    offer(json!(sister.organization)).refused(422, "unknown_reference");
+    for org in [&customer.organization, &sister.organization] {
+        let group = json!({ "group": format!("tidal-{}", stage.region) });
+        admin.post(&format!("/v1/organizations/{org}/group"), &group).expect(200);
+    }
+    accept("").refused(404, "not_found");
+    sister.get(&path).refused(404, "not_found");
+    assert_eq!(
+        offer(json!(sister.organization)).expect(200)["transfer_to"],
+        json!(sister.organization)
+    );
+    assert_eq!(sister.get(&path).expect(200)["customer"], json!(customer.organization));
+    offer(json!(null)).expect(200);
+    sister.get(&path).refused(404, "not_found");
+    offer(json!(sister.organization)).expect(200);
+    let quote = accept("?dry_run=true").expect(200);
+    let done = accept("").expect(200);
+    assert_eq!(quote["contract"]["customer"], done["contract"]["customer"]);
+    assert_eq!(done["amendment"]["kind"], "transfer");
+    assert_eq!(cents(&done["amendment"]["held_after"]), 384_000);
+    assert_eq!(sister.get(&path).expect(200), done["contract"], "it is kept as it was answered");
+    customer.get(&path).refused(404, "not_found");
+    let theirs = sister.get(&format!("/v1/credit_lines/{line}")).expect(200);
+    assert_eq!((cents(&theirs["held"]), cents(&stage.balances()["held"])), (384_000, 0));
+    let holds = sister.get(&format!("/v1/credit_lines/{line}/holds")).expect(200);
+    assert_eq!(words(&holds, "contract_id"), [json!(contract)]);
+    let told = customer.get("/v1/events?limit=100").expect(200);
+    assert!(words(&told, "type").contains(&json!("contract.transferred")), "{told}");
+    offer(json!(sister.organization)).refused(404, "not_found");
 }

@@ -585,8 +585,8 @@ fn contract(place: usize, still: &mut Dice, dice: &mut Dice, programs: &[Program
     Contract {
         id: ContractId::new(grown(14, place)),
         order: OrderId::new(grown(14, place)),
-        customer: OrgId::new(grown(1, place)),
-        line: LineId::new(grown(10, place)),
+        customer: OrgId::new(grown(1, dice.pick(&[place, 0]))),
+        line: LineId::new(grown(10, dice.pick(&[place, 0]))),
         // Some trade with themselves.
         provider: OrgId::new(grown(1, still.pick(&[place, 0]))),
         pool: PoolId::new(grown(6, place)),
@@ -625,6 +625,7 @@ fn contract(place: usize, still: &mut Dice, dice: &mut Dice, programs: &[Program
         ended_at: dice.maybe(Dice::minute),
         settled: dice.pick(&[true, false]),
         amendments: dice.count(),
+        transfer_to: dice.maybe(|dice| OrgId::new(dice.uuid())),
         workload: still.maybe(|dice| dice.pick(Workload::ALL)),
         created_at: still.micros(),
         changed_at: dice.micros(),

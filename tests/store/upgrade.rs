@@ -36,6 +36,7 @@ const BACK: &str = "
     ALTER TABLE contracts DROP COLUMN settled;
     ALTER TABLE contracts DROP COLUMN amendments;
     ALTER TABLE contracts DROP COLUMN resale;
+    ALTER TABLE contracts DROP COLUMN transfer_to;
     ALTER TABLE listings DROP COLUMN reseller;
     ALTER TABLE listings DROP COLUMN resale;
     ALTER TABLE credit_lines DROP COLUMN past_due_since;

@@ -1,7 +1,10 @@
--- Customers sell parts of their contracts on. Its twin is in migrations/postgres.
+-- Customers sell parts of their contracts on, and hand contracts to others of their group. Its twin is in migrations/postgres.
 
 -- What a contract offers to others, has sold on and has bought; NULL for most.
 ALTER TABLE contracts ADD COLUMN resale TEXT;
+
+-- To whom of its group the customer offers it.
+ALTER TABLE contracts ADD COLUMN transfer_to BLOB CHECK (length(transfer_to) = 16);
 
 -- Who offers it, when it is no provider, and of which contract it is a part.
 ALTER TABLE listings ADD COLUMN reseller BLOB CHECK (length(reseller) = 16);

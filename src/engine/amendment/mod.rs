@@ -6,6 +6,7 @@
 
 mod cut;
 mod growth;
+mod transfer;
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,8 @@ words! {
         Resell = "resell",
         /// What was sold on was given up by its buyer.
         Release = "release",
+        /// It went to another organization of the group.
+        Transfer = "transfer",
     }
 }
 
@@ -177,7 +180,8 @@ impl Engine {
             AmendmentKind::Extend
             | AmendmentKind::Grow
             | AmendmentKind::Resell
-            | AmendmentKind::Release => {
+            | AmendmentKind::Release
+            | AmendmentKind::Transfer => {
                 self.tell_parties(at, amended, &contract, None, out);
             }
         }
@@ -190,6 +194,8 @@ impl Engine {
         let Plan { before, after, removed, added, commitments, fee, kind: _, effective_at: _ } =
             plan;
         let Contract { id, line, pool, .. } = after;
+        // Whoever takes a contract takes the one it has looked at.
+        let after = Contract { transfer_to: None, ..after };
         self.post_parts(at, &after, &fee, FEE, at.now(), out);
         // The fee is less than what is removed, and so is held already.
         self.draw(at, line, fee.fees, id, at.now(), out);

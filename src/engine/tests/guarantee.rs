@@ -53,6 +53,7 @@ fn contract(programs: Vec<Arc<FrozenProgram>>, commitments: Vec<Commitment>) -> 
         allocations: Vec::new(),
         losses: Vec::new(),
         resale: None,
+        transfer_to: None,
         terms: Terms {
             platform_fee: 500,
             cancellation_fee: 2_500,

@@ -20,3 +20,4 @@ mod resold;
 mod script;
 mod till;
 mod trading;
+mod transfer;

@@ -14,7 +14,7 @@
 //! cancel   O1            freeze C1         now 12h
 //! report, grant, finalize, pay, payout, close, books ...: see `till.rs`
 //! state, default, claimpaid, writeoff, recover, debt, told ...: see `debt.rs`
-//! cancelc, shrink, extend, grow, terminate, terms: see `change.rs`
+//! cancelc, shrink, extend, grow, transfer, accept, terminate, terms: see `change.rs`
 //! resell, unsell, sold, moved: see `resold.rs`
 //! order O1, contract O1, credit C1, free A 10h..12h, listing L1, book GL …  with `-> …` look
 //! ```

@@ -17,8 +17,6 @@ row! {
     key { id: Id, }
     fixed {
         order_id: Id,
-        customer: Id,
-        line: Id,
         provider: Id,
         sku: Text,
         region: Text,
@@ -30,6 +28,8 @@ row! {
         created_at: Number,
     }
     moving {
+        customer: Id,
+        line: Id,
         pool: Id,
         gpus: Number,
         start_at: Number,
@@ -54,6 +54,7 @@ row! {
         ended_at: MaybeNumber,
         settled: Flag,
         amendments: Number,
+        transfer_to: MaybeId,
         changed_at: Number,
     }
 }
@@ -128,6 +129,7 @@ impl From<&Contract> for ContractRow {
             ended_at,
             settled,
             amendments,
+            transfer_to,
             workload,
             created_at,
             changed_at,
@@ -173,6 +175,7 @@ impl From<&Contract> for ContractRow {
             ended_at: ended_at.map(Minute::count),
             settled: *settled,
             amendments: i64::from(*amendments),
+            transfer_to: transfer_to.map(|org| uid(org.uuid())),
             changed_at: changed_at.count(),
         }
     }
@@ -231,6 +234,7 @@ impl ContractRow {
             ended_at: self.ended_at.map(Minute::new),
             settled: self.settled,
             amendments: count("contracts.amendments", self.amendments)?,
+            transfer_to: self.transfer_to.map(|org| OrgId::new(org.0)),
             workload: maybe(self.workload, |text| {
                 word("contracts.workload", &text, Workload::read)
             })?,
