@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::amendment::{Amendment, Change};
+use super::amendment::{Amendment, Change, Transfer};
 use super::billing::{Invoice, Payable, Payment, Payout, Period};
 use super::capacity::{Factory, FactoryState, Phase, Pool};
 use super::catalogue::{Region, Sku};
@@ -14,7 +14,7 @@ use super::order::{Ask, Order, TimeInForce};
 use super::party::{ApiKey, Capabilities, Organization, Session, User};
 use super::program::{Program, ProgramTerms};
 use super::quote::Quote;
-use super::resale::Resold;
+use super::resale::{Resell, Resold};
 use crate::model::id::{
     ApplicationId, ContractId, FactoryId, InvoiceId, KeyId, LineId, ListingId, OrderId, OrgId,
     PaymentId, PayoutId, PoolId, ProgramId, QuoteId, SessionId, UserId,
@@ -302,17 +302,7 @@ pub enum Command {
     ChangeContract(ChangeContract),
     /// Offers a part of a contract to others.
     Resell(Resell),
-    /// Offers a contract to another organization of the group, or with `None` no longer.
-    OfferTransfer {
-        contract: ContractId,
-        to: Option<OrgId>,
-        dry_run: bool,
-    },
-    /// Takes a contract that is offered.
-    TakeTransfer {
-        contract: ContractId,
-        dry_run: bool,
-    },
+    Transfer(Transfer),
     /// Takes what is not sold of an offered part back; `None`: of all of them.
     EndResale {
         contract: ContractId,
@@ -399,21 +389,6 @@ pub struct ChangeContract {
     /// The most the customer will pay as a fee for it; more is a refusal.
     pub fee_max: Option<Money>,
     /// Only says what it would do: the quote of a change.
-    pub dry_run: bool,
-}
-
-/// See [`Command::Resell`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Resell {
-    pub contract: ContractId,
-    /// For the listings that come of it: one for each draw that the part is of.
-    pub listings: Vec<ListingId>,
-    pub gpus: Gpus,
-    pub window: Window,
-    pub price: Price,
-    pub limits: OrderLimits,
-    pub audience: Audience,
-    /// Only says what it would do if all of it were sold: the quote of a resale.
     pub dry_run: bool,
 }
 
@@ -528,8 +503,7 @@ impl Command {
             Command::ChangeContract(_) => "change_contract",
             Command::Resell(_) => "resell",
             Command::EndResale { .. } => "end_resale",
-            Command::OfferTransfer { .. } => "offer_transfer",
-            Command::TakeTransfer { .. } => "take_transfer",
+            Command::Transfer(_) => "transfer",
             Command::FinalizeInvoice { .. } => "finalize_invoice",
             Command::CreditInvoice { .. } => "credit_invoice",
             Command::VoidInvoice { .. } => "void_invoice",

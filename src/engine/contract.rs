@@ -165,8 +165,8 @@ impl Contract {
         self.allocations.iter().map(minutes).sum()
     }
 
-    /// GPUs promised over time: what was agreed, less what was sold on. Nothing by one that was over
-    /// before it began: its window and its size are a record of what was agreed.
+    /// GPUs promised over time: what was agreed, less what was sold on. Nothing by one that was
+    /// over before it began: its window and its size are a record of what was agreed.
     pub fn promised(&self) -> Schedule {
         let mut promised = self.agreed();
         if let Some(resale) = &self.resale {

@@ -275,12 +275,7 @@ impl Engine {
             Command::ChangeContract(ask) => self.change_contract(at, ask, out),
             Command::Resell(ask) => self.resell(at, ask, out),
             Command::EndResale { contract, listing } => self.end_resale(at, contract, listing, out),
-            Command::OfferTransfer { contract, to, dry_run } => {
-                self.offer_transfer(at, contract, to, dry_run, out)
-            }
-            Command::TakeTransfer { contract, dry_run } => {
-                self.take_transfer(at, contract, dry_run, out)
-            }
+            Command::Transfer(ask) => self.transfer(at, ask, out),
             Command::FinalizeInvoice { id } => self.finalize_invoice(at, id, out),
             Command::CreditInvoice { id, amount, note } => {
                 self.credit_invoice(at, id, amount, &note, out)

@@ -20,7 +20,7 @@ use super::program::FrozenProgram;
 use crate::model::id::{ContractId, ListingId, OrgId};
 use crate::model::{BasisPoints, Minute, Money, Price, Schedule, Window, Worth};
 
-pub use offer::Resold;
+pub use offer::{Resell, Resold};
 pub(super) use sale::draws_of;
 
 /// What makes a listing a resale. It offers a part of one draw of a contract.

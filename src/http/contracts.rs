@@ -268,8 +268,8 @@ pub async fn get(who: Caller<grant::View>, id: Path<ContractId>, door: Data<Door
     Ok(shown(&ContractView::from(&find(&who, id.0, &door).await?)))
 }
 
-/// The contract, if this caller may see it: its customer, its provider, the operator, and to whom it
-/// is offered.
+/// The contract, if this caller may see it: its customer, its provider, the operator, and to whom
+/// it is offered.
 pub async fn find<R>(who: &Caller<R>, id: ContractId, door: &Door) -> Result<Contract, Problem> {
     let found = door.read(move |reader| reader.contract(&id)).await?;
     let is_theirs = |one: &Contract| {

@@ -20,10 +20,9 @@ use super::reply::Reply;
 use super::time::Moment;
 use super::{Door, fresh};
 use crate::engine::Command;
-use crate::engine::command::Resell;
 use crate::engine::contract::Contract;
 use crate::engine::listing::{Audience, OrderLimits};
-use crate::engine::resale::{Resale, Resold};
+use crate::engine::resale::{Resale, Resell, Resold};
 use crate::model::id::{ContractId, ListingId};
 use crate::model::{Country, Segment, limits};
 

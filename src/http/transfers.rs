@@ -14,6 +14,7 @@ use super::json::{Json, NoBody, Nothing};
 use super::query::{DryRun, Path, Query};
 use super::reply::Reply;
 use crate::engine::Command;
+use crate::engine::amendment::{Transfer, TransferStep};
 use crate::engine::contract::Contract;
 use crate::model::id::{ContractId, OrgId};
 
@@ -46,7 +47,8 @@ pub async fn offer(
 ) -> Reply {
     let (org, dry_run) = (who.organization(), query.dry_run);
     let to = body.value.organization_id;
-    let command = Command::OfferTransfer { contract: id.0, to, dry_run };
+    let step = TransferStep::Offer { to };
+    let command = Command::Transfer(Transfer { contract: id.0, step, dry_run });
     if dry_run {
         return door.ask_dry(&who, command).await;
     }
@@ -58,8 +60,8 @@ pub async fn offer(
 /// Accept a contract of another organization of the group
 ///
 /// What was charged until now stays with the other; the hold and the guarantee of the rest go to
-/// your credit line. The terms stay. With `dry_run=true` every check runs and nothing changes. Needs
-/// the right `trade`.
+/// your credit line. The terms stay. With `dry_run=true` every check runs and nothing changes.
+/// Needs the right `trade`.
 #[utoipa::path(
     post, path = "/v1/contracts/{id}/accept_transfer", tag = "Trading",
     params(ContractId, DryRun, KeyHeader), request_body = Option<Nothing>,
@@ -75,7 +77,8 @@ pub async fn accept(
     door: Data<Door>,
 ) -> Reply {
     let (org, dry_run) = (who.organization(), query.dry_run);
-    let command = Command::TakeTransfer { contract: id.0, dry_run };
+    let step = TransferStep::Take;
+    let command = Command::Transfer(Transfer { contract: id.0, step, dry_run });
     if dry_run {
         return door.ask_dry(&who, command).await;
     }

@@ -103,8 +103,8 @@ pub const RESTING_PER_ORG_MAX: usize = 10_000;
 pub const QUOTES_PER_ORG_MAX: usize = 100;
 /// Changes of one contract, its cancellation aside: every size it had is kept in memory.
 pub const AMENDMENTS_MAX: u32 = 1_000;
-/// Draws that one part of a contract may be of, when it is sold on: each is a listing. Blocks are of
-/// one or two draws, and of few after many changes.
+/// Draws that one part of a contract may be of, when it is sold on: each is a listing. Blocks are
+/// of one or two draws, and of few after many changes.
 pub const DRAWS_PER_RESALE_MAX: usize = 16;
 /// Members, keys and open sessions of one organization.
 pub const MEMBERS_PER_ORG_MAX: usize = 1_000;

@@ -9,13 +9,14 @@ use headroom::engine::billing::Payable;
 use headroom::engine::capacity::{FactoryState, Phase};
 use headroom::engine::catalogue::{Region, Sku};
 use headroom::engine::command::{
-    Approve, ChangeContract, NewSession, OrderKind, PlaceOrder, PublishListing, Resell, SignUp,
+    Approve, ChangeContract, NewSession, OrderKind, PlaceOrder, PublishListing, SignUp,
 };
 use headroom::engine::contract::Contract;
 use headroom::engine::listing::{Audience, OrderLimits};
 use headroom::engine::order::{Ask, Start, TimeInForce};
 use headroom::engine::party::Capabilities;
 use headroom::engine::program::{GuaranteeTerms, ProgramTerms, ShareStep};
+use headroom::engine::resale::Resell;
 use headroom::engine::{Actor, Answer, Command, Effects, Engine, Key, Refusal, Settings, Stamp};
 use headroom::model::id::*;
 use headroom::model::{Micros, Minute, Money, Month, Price, Segment, Window};

@@ -8,6 +8,8 @@ mod cut;
 mod growth;
 mod transfer;
 
+pub use transfer::{Transfer, TransferStep};
+
 use serde::{Deserialize, Serialize};
 
 use super::Engine;

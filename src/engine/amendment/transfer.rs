@@ -1,6 +1,10 @@
 //! What is left of a contract goes to another organization of the same group: offered by its
 //! customer, taken by the other. What was drawn until then stays with the first one.
 
+use std::sync::Arc;
+
+use serde::Serialize;
+
 use super::super::Engine;
 use super::super::charge::less;
 use super::super::command::{Answer, Stamp};
@@ -14,9 +18,42 @@ use super::{Amendment, AmendmentKind};
 use crate::model::id::{ContractId, OrgId};
 use crate::model::{Money, limits};
 
+/// A word on a contract that goes to another organization of the group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Transfer {
+    pub contract: ContractId,
+    pub step: TransferStep,
+    /// Only says what it would do.
+    pub dry_run: bool,
+}
+
+/// Whose word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferStep {
+    /// Its customer offers it, or with `None` no longer.
+    Offer { to: Option<OrgId> },
+    /// Whom it is offered to takes it.
+    Take,
+}
+
 impl Engine {
+    /// One of the two words that a transfer takes.
+    pub(in crate::engine) fn transfer(
+        &mut self,
+        at: &Stamp,
+        ask: Transfer,
+        out: &mut Effects,
+    ) -> Result<Answer, Refusal> {
+        let Transfer { contract, step, dry_run } = ask;
+        match step {
+            TransferStep::Offer { to } => self.offer_transfer(at, contract, to, dry_run, out),
+            TransferStep::Take => self.take_transfer(at, contract, dry_run, out),
+        }
+    }
+
     /// A customer offers a contract to another organization of its group, or takes the offer back.
-    pub(in crate::engine) fn offer_transfer(
+    fn offer_transfer(
         &mut self,
         at: &Stamp,
         id: ContractId,
@@ -59,7 +96,7 @@ impl Engine {
 
     /// The organization to which a contract is offered takes it. What was charged until now is on
     /// the first one's invoice; the hold and the guarantee of the rest go from line to line.
-    pub(in crate::engine) fn take_transfer(
+    fn take_transfer(
         &mut self,
         at: &Stamp,
         id: ContractId,
@@ -157,7 +194,7 @@ fn is_of_group(one: &Organization, other: &Organization) -> bool {
 
 impl Contract {
     /// What is still to be charged under each of its programs.
-    fn left_to_charge(&self) -> Vec<(std::sync::Arc<FrozenProgram>, Money)> {
+    fn left_to_charge(&self) -> Vec<(Arc<FrozenProgram>, Money)> {
         let whole = self.tally(self.window.end());
         let posted = self.tally(self.accrued_to);
         let left = |program| less(whole.charged(program), posted.charged(program));

@@ -9,18 +9,35 @@ use super::super::amendment::Amendment;
 use super::super::bound;
 use super::super::capacity::on_lot;
 use super::super::charge::{Parts, total};
-use super::super::command::{Answer, Resell, Stamp};
+use super::super::command::{Answer, Stamp};
 use super::super::contract::Contract;
 use super::super::deadline::Due;
 use super::super::effect::{Change, Effects};
 use super::super::event::EventKind;
-use super::super::listing::{Listing, ListingState, limits_fit, on_slot, price_fits};
+use super::super::listing::{
+    Audience, Listing, ListingState, OrderLimits, limits_fit, on_slot, price_fits,
+};
 use super::super::matching::{Draw, Stack};
 use super::super::refusal::Refusal;
 use super::sale::{origin_of, plan, worth_at};
 use super::{Offered, Resale, Source, both};
 use crate::model::id::{ContractId, ListingId, OrgId};
 use crate::model::{Gpus, Money, Price, Schedule, Window, limits};
+
+/// A part of a contract to be offered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Resell {
+    pub contract: ContractId,
+    /// For the listings that come of it: one for each draw that the part is of.
+    pub listings: Vec<ListingId>,
+    pub gpus: Gpus,
+    pub window: Window,
+    pub price: Price,
+    pub limits: OrderLimits,
+    pub audience: Audience,
+    /// Only says what it would do if all of it were sold: the quote of a resale.
+    pub dry_run: bool,
+}
 
 /// A part of a contract on offer, and what happens if all of it is sold at the asked price.
 #[derive(Debug, Clone, PartialEq, Serialize)]

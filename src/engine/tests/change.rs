@@ -14,7 +14,7 @@
 //!
 //! A change is asked first without being done: the answer of the deed must be the same.
 
-use super::super::amendment::Change;
+use super::super::amendment::{Change, Transfer, TransferStep};
 use super::super::command::ChangeContract;
 use super::super::{Answer, Command, Effects, Refusal};
 use super::script::{Stage, money, number, price, spell_window, time};
@@ -87,7 +87,10 @@ impl Stage {
         let contract = ContractId::new(self.named(name));
         let to = (to != "-").then(|| OrgId::new(self.named(&format!("{to}.org"))));
         let actor = self.actor(customer);
-        let offer = |dry_run| Command::OfferTransfer { contract, to, dry_run };
+        let offer = |dry_run| {
+            let step = TransferStep::Offer { to };
+            Command::Transfer(Transfer { contract, step, dry_run })
+        };
         let quoted = self.apply(actor, offer(true));
         let done = self.apply(actor, offer(false));
         assert_eq!(quoted, done, "an offer is as it was quoted");
@@ -97,11 +100,15 @@ impl Stage {
     fn accept(&mut self, name: &str, customer: &str, dry: bool) -> String {
         let contract = ContractId::new(self.named(name));
         let actor = self.actor(customer);
-        let quoted = self.apply(actor, Command::TakeTransfer { contract, dry_run: true });
+        let take = |dry_run| {
+            let step = TransferStep::Take;
+            Command::Transfer(Transfer { contract, step, dry_run })
+        };
+        let quoted = self.apply(actor, take(true));
         if dry {
             return self.spell_change(quoted);
         }
-        let done = self.apply(actor, Command::TakeTransfer { contract, dry_run: false });
+        let done = self.apply(actor, take(false));
         let amendment = |outcome: &Result<Answer, Refusal>| match outcome {
             Ok(Answer::Amended { amendment, .. }) => Ok(amendment.clone()),
             Ok(other) => panic!("{other:?}"),

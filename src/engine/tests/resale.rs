@@ -477,8 +477,8 @@ fn of_a_buyer_in_default_the_gain_is_lost_too() {
         default  C2 insolvency
         told     C1
         default  C2 insolvency by=officer
-        # Ten hours at 80, and 16 an hour of it are the seller's. What the buyer gives up of the part
-        # that was sold below its price, the seller pays a quarter of: of 14 h * 16.
+        # Ten hours at 80, and 16 an hour of it are the seller's. The seller pays a quarter of the
+        # make-whole that the buyer gives up: of 14 h * 16.
         told     C1                         -> contract.amended
         books    1100 C2                    -> 320.00
         books    1160 vendor                -> 640.00

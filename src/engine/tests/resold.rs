@@ -12,9 +12,9 @@
 
 use std::collections::BTreeMap;
 
-use super::super::command::Resell;
 use super::super::ledger::Account;
 use super::super::listing::{Audience, OrderLimits};
+use super::super::resale::Resell;
 use super::super::{Answer, Command, Refusal};
 use super::script::{Stage, number, price, span};
 use crate::model::id::{ContractId, ListingId};
