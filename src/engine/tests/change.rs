@@ -8,6 +8,7 @@
 //! group   C1 tidal                           the operator says to whom it belongs; `-`: to nobody
 //! transfer O1 C1 C2                          offers it to C2; `-`: to nobody
 //! accept  O1 C2 [dry]                        takes it
+//! hand    O1 C1 C2                           both at once
 //! terminate O1                               as when its customer defaults
 //! terms   O1 -> ...                          state, size, window, value, worth, draws, programs
 //! ```
@@ -33,6 +34,11 @@ impl Stage {
             ["grow", _, _, gpus, ..] => Change::Grow { gpus: number(gpus), from, limit },
             ["group", who, group] => return Some(self.group(who, group)),
             ["transfer", name, customer, to] => return Some(self.transfer(name, customer, to)),
+            ["hand", name, customer, to] => {
+                let offered = self.transfer(name, customer, to);
+                let taken = !offered.starts_with("refused");
+                return Some(if taken { self.accept(name, to, false) } else { offered });
+            }
             ["accept", name, customer, ..] => {
                 let dry = words.contains(&"dry");
                 return Some(self.accept(name, customer, dry));

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::super::amendment::Change;
+use super::super::amendment::{Change, TransferStep};
 use super::super::contract::Contract;
 use super::super::ledger::{Entry, EntryKind};
 use super::super::{Actor, Command, Effects, Engine, Settings};
@@ -82,9 +82,10 @@ fn change() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Parts of contracts that are offered to others, and taken back.
+/// Parts of contracts that are offered to others, and taken back; contracts that go to others.
 fn resale() -> impl Strategy<Value = String> {
     let customer = prop::sample::select(vec!["OWNER", "OWNER", "OWNER", "C1"]);
+    let taker = prop::sample::select(vec!["C1", "C2", "C3"]);
     prop_oneof![
         6 => (customer, 0..12_u32, 1..8_u32, 1..6_u32, 100..300_u32)
             .prop_map(|(customer, late, hours, lots, cents)| {
@@ -92,6 +93,8 @@ fn resale() -> impl Strategy<Value = String> {
                 format!("resell NEW OLDC {customer} {} {late}/{hours} @{ask}", lots * 4)
             }),
         1 => Just("unsell OLDC OWNER".to_owned()),
+        // C3 is of no group.
+        3 => taker.prop_map(|to| format!("hand OLDC OWNER {to}")),
     ]
 }
 
@@ -125,6 +128,8 @@ fn market() -> Stage {
         "line C1 20000",
         "line C2 9000",
         "line C3 90000",
+        "group C1 tidal",
+        "group C2 tidal",
     ] {
         stage.line(line, 0);
     }
@@ -145,7 +150,6 @@ fn play(runner: &mut TestRunner, steps: usize) -> Stage {
     let listings = vec!["L0".to_owned()];
     let mut names = Names { orders: Vec::new(), quotes: Vec::new(), listings };
     let mut minutes = 0;
-    let mut owners: BTreeMap<String, String> = BTreeMap::new();
     for number in 0..steps {
         let drawn = (step(), any::<prop::sample::Index>());
         let (step, index) = drawn.new_tree(runner).expect("a step").current();
@@ -161,15 +165,12 @@ fn play(runner: &mut TestRunner, steps: usize) -> Stage {
             let live: Vec<Contract> = stage.engine.contracts.iter().cloned().collect();
             let Some(contract) = (!live.is_empty()).then(|| index.get(&live)) else { continue };
             let order = stage.name_of(contract.id.uuid());
-            line = of_contract(&line, order, &owners[order], contract);
+            let owner = stage.name_of(contract.customer.uuid()).trim_end_matches(".org");
+            line = of_contract(&line, order, owner, contract);
         }
         line = line.replace("OLDQ", &pick(&names.quotes));
         match step.split(' ').next() {
-            Some("order" | "take") => {
-                let customer = step.split(' ').nth(2).expect("an order is somebody's");
-                owners.insert(name.clone(), customer.to_owned());
-                names.orders.push(name);
-            }
+            Some("order" | "take") => names.orders.push(name),
             Some("quote") => names.quotes.push(name),
             Some("listing") => names.listings.push(name),
             Some("wait") => {
@@ -203,6 +204,8 @@ fn kind_of(command: &Command) -> &'static str {
             Change::Extend { .. } => "extend",
             Change::Grow { .. } => "grow",
         },
+        Command::Transfer(ask) if ask.step == TransferStep::Take => "accept",
+
         other => other.verb(),
     }
 }
@@ -226,7 +229,7 @@ fn random_histories_keep_every_promise() {
     }
     // A history of refusals would prove little.
     assert!(sales * 1_000 >= commands, "{sales} sales in {commands}: {kinds:?}");
-    let contracts = ["cancel", "shrink", "extend", "grow", "resell", "report_delivery"];
+    let contracts = ["accept", "cancel", "shrink", "extend", "grow", "resell", "report_delivery"];
     for kind in contracts.into_iter().chain(["place_order"]) {
         let done = kinds.get(kind).copied().unwrap_or(0);
         assert!(done * 1_000 >= commands, "{done} of {kind} in {commands}: {kinds:?}");
