@@ -60,7 +60,9 @@ pub struct Commitment {
 pub struct Contract {
     pub id: ContractId,
     pub order: OrderId,
+    /// Who has it: who ordered it, or to whom it went since.
     pub customer: OrgId,
+    pub ordered_by: OrgId,
     /// The credit line that carries it.
     pub line: LineId,
     pub provider: OrgId,
@@ -255,6 +257,7 @@ impl Engine {
             id: order.contract_id(),
             order: order.id,
             customer: order.org,
+            ordered_by: order.org,
             line,
             provider: block.provider,
             pool: block.pool,

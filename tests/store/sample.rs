@@ -586,6 +586,7 @@ fn contract(place: usize, still: &mut Dice, dice: &mut Dice, programs: &[Program
         id: ContractId::new(grown(14, place)),
         order: OrderId::new(grown(14, place)),
         customer: OrgId::new(grown(1, dice.pick(&[place, 0]))),
+        ordered_by: OrgId::new(grown(1, place)),
         line: LineId::new(grown(10, dice.pick(&[place, 0]))),
         // Some trade with themselves.
         provider: OrgId::new(grown(1, still.pick(&[place, 0]))),

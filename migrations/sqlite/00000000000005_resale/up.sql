@@ -3,6 +3,10 @@
 -- What a contract offers to others, has sold on and has bought; NULL for most.
 ALTER TABLE contracts ADD COLUMN resale TEXT;
 
+-- To whom it went since, when it is no longer its customer's who ordered it.
+ALTER TABLE contracts ADD COLUMN holder BLOB CHECK (length(holder) = 16);
+CREATE INDEX contracts_holder ON contracts (holder, id) WHERE holder IS NOT NULL;
+
 -- To whom of its group the customer offers it.
 ALTER TABLE contracts ADD COLUMN transfer_to BLOB CHECK (length(transfer_to) = 16);
 

@@ -37,6 +37,7 @@ fn contract(programs: Vec<Arc<FrozenProgram>>, commitments: Vec<Commitment>) -> 
         id: ContractId::new(id),
         order: OrderId::new(id),
         customer: OrgId::new(id),
+        ordered_by: OrgId::new(id),
         line: LINE,
         provider: OrgId::new(id),
         pool: PoolId::new(id),

@@ -17,6 +17,7 @@ row! {
     key { id: Id, }
     fixed {
         order_id: Id,
+        customer: Id,
         provider: Id,
         sku: Text,
         region: Text,
@@ -28,7 +29,7 @@ row! {
         created_at: Number,
     }
     moving {
-        customer: Id,
+        holder: MaybeId,
         line: Id,
         pool: Id,
         gpus: Number,
@@ -101,6 +102,7 @@ impl From<&Contract> for ContractRow {
             id,
             order,
             customer,
+            ordered_by,
             line,
             provider,
             pool,
@@ -140,7 +142,9 @@ impl From<&Contract> for ContractRow {
         Self {
             id: uid(id.uuid()),
             order_id: uid(order.uuid()),
-            customer: uid(customer.uuid()),
+            customer: uid(ordered_by.uuid()),
+            // Most stay with who ordered them.
+            holder: (customer != ordered_by).then(|| uid(customer.uuid())),
             line: uid(line.uuid()),
             provider: uid(provider.uuid()),
             sku: sku.as_str().to_owned(),
@@ -205,7 +209,8 @@ impl ContractRow {
         let mut contract = Contract {
             id: ContractId::new(self.id.0),
             order: OrderId::new(self.order_id.0),
-            customer: OrgId::new(self.customer.0),
+            customer: OrgId::new(self.holder.unwrap_or(self.customer).0),
+            ordered_by: OrgId::new(self.customer.0),
             line: LineId::new(self.line.0),
             provider: OrgId::new(self.provider.0),
             pool: PoolId::new(self.pool.0),
