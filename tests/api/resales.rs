@@ -214,4 +214,9 @@ fn a_contract_goes_to_a_sister_that_accepts_it() {
     let told = customer.get("/v1/events?limit=100").expect(200);
     assert!(words(&told, "type").contains(&json!("contract.transferred")), "{told}");
     offer(json!(sister.organization)).refused(404, "not_found");
+    // The contract is the sister's, the order stays with who placed it.
+    let listed = |who: &Caller, what: &str| words(&who.get(what).expect(200), "id").len();
+    assert_eq!((listed(&sister, "/v1/contracts"), listed(customer, "/v1/contracts")), (1, 0));
+    assert_eq!((listed(&sister, "/v1/orders"), listed(customer, "/v1/orders")), (0, 1));
+    assert_eq!(listed(&stage.provider, "/v1/contracts"), 1);
 }
