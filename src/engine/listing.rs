@@ -123,7 +123,9 @@ impl Engine {
             self.program_covers(program, ask.pool)?;
         }
         let most = limits::LISTINGS_PER_POOL_MAX;
-        if yard.offers.len() + yard.drafts.len() >= most {
+        // What customers sell on does not keep the provider out.
+        let resales = yard.offers.iter().filter(|offer| offer.listing.resale.is_some()).count();
+        if yard.offers.len() - resales + yard.drafts.len() >= most {
             return Err(Refusal::TooMany { kind: "listings of one pool", most });
         }
         let beyond = yard.first_excess(window, i64::from(ask.gpus));

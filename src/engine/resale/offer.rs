@@ -76,8 +76,14 @@ impl Engine {
         let draws = self.part_of(at, own, &ask)?;
         let yard = self.capacity.yard(own.pool).expect("a contract's pool exists");
         let most = limits::LISTINGS_PER_POOL_MAX;
-        if yard.offers.len() + yard.drafts.len() + draws.len() > most {
-            return Err(Refusal::TooMany { kind: "listings of one pool", most });
+        let resales = yard.offers.iter().filter(|offer| offer.listing.resale.is_some()).count();
+        if resales + draws.len() > most {
+            return Err(Refusal::TooMany { kind: "resales of one pool", most });
+        }
+        let offered: BTreeSet<ListingId> = own.offered().iter().map(|it| it.draw.listing).collect();
+        let most = limits::RESALES_PER_CONTRACT_MAX;
+        if offered.len() + draws.len() > most {
+            return Err(Refusal::TooMany { kind: "resales of one contract", most });
         }
         let fee = self.settings.resale_fee;
         let listing = |(draw, id): (&Draw, &ListingId)| {

@@ -494,3 +494,21 @@ fn of_a_buyer_in_default_the_gain_is_lost_too() {
         ",
     );
 }
+
+#[test]
+fn a_contract_has_so_many_parts_on_offer() {
+    let mut script = "
+        pool     A gb300 64
+        listing  L1 A 64 24h..72h @2.00
+        line     C1 250000
+        order    O1 C1 64 24h..72h <=2.00   -> contract
+        "
+    .to_owned();
+    for hour in 24..56 {
+        script += &format!("resell R{hour} O1 C1 4 {hour}h..{}h @1.50\n", hour + 1);
+    }
+    script += "resell R2 O1 C1 4 60h..61h @1.50 -> refused TooMany most=32
+        unsell O1 C1 R30
+        resell R2 O1 C1 4 60h..61h @1.50";
+    check(&script);
+}
