@@ -64,6 +64,10 @@ pub struct Flags {
     /// HEADROOM_CANCELLATION_FEE: of what is left of a contract, in basis points [default: 2500]
     #[arg(long, global = true, value_name = "BPS", help_heading = "Settings")]
     pub cancellation_fee: Option<String>,
+    /// HEADROOM_RESALE_FEE: of what is paid for a part that a customer sells on, in basis points
+    /// [default: 100]
+    #[arg(long, global = true, value_name = "BPS", help_heading = "Settings")]
+    pub resale_fee: Option<String>,
     /// HEADROOM_RESERVE: kept back of a provider's part of each payment, in basis points [default:
     /// 500]
     #[arg(long, global = true, value_name = "BPS", help_heading = "Settings")]
@@ -140,6 +144,7 @@ pub struct Config {
     pub two_person_threshold: Money,
     pub platform_fee: BasisPoints,
     pub cancellation_fee: BasisPoints,
+    pub resale_fee: BasisPoints,
     /// Kept back of a provider's part of each payment.
     pub reserve: BasisPoints,
     pub reserve_days: u32,
@@ -181,7 +186,7 @@ pub enum ConfigError {
 }
 
 /// The default of every setting that has one, in the order in which they are shown.
-const TABLE: [(&str, &str); 22] = [
+const TABLE: [(&str, &str); 23] = [
     ("HEADROOM_LISTEN", "127.0.0.1:8080"),
     ("DATABASE_URL", "sqlite://headroom.db"),
     ("HEADROOM_DATA_DIR", "./data"),
@@ -197,6 +202,7 @@ const TABLE: [(&str, &str); 22] = [
     ("HEADROOM_TWO_PERSON_THRESHOLD", "1000000"),
     ("HEADROOM_PLATFORM_FEE", "500"),
     ("HEADROOM_CANCELLATION_FEE", "2500"),
+    ("HEADROOM_RESALE_FEE", "100"),
     ("HEADROOM_RESERVE", "500"),
     ("HEADROOM_RESERVE_DAYS", "90"),
     ("HEADROOM_GRACE_DAYS", "3"),
@@ -224,6 +230,7 @@ impl Flags {
             "HEADROOM_TWO_PERSON_THRESHOLD" => self.two_person_threshold.as_deref(),
             "HEADROOM_PLATFORM_FEE" => self.platform_fee.as_deref(),
             "HEADROOM_CANCELLATION_FEE" => self.cancellation_fee.as_deref(),
+            "HEADROOM_RESALE_FEE" => self.resale_fee.as_deref(),
             "HEADROOM_RESERVE" => self.reserve.as_deref(),
             "HEADROOM_RESERVE_DAYS" => self.reserve_days.as_deref(),
             "HEADROOM_GRACE_DAYS" => self.grace_days.as_deref(),
@@ -303,6 +310,7 @@ impl Config {
             two_person_threshold: get("HEADROOM_TWO_PERSON_THRESHOLD").amount()?,
             platform_fee: get("HEADROOM_PLATFORM_FEE").basis_points()?,
             cancellation_fee: get("HEADROOM_CANCELLATION_FEE").basis_points()?,
+            resale_fee: get("HEADROOM_RESALE_FEE").basis_points()?,
             reserve: get("HEADROOM_RESERVE").basis_points()?,
             reserve_days: get("HEADROOM_RESERVE_DAYS").up_to(limits::RESERVE_DAYS_MAX, "days")?,
             grace_days: get("HEADROOM_GRACE_DAYS").up_to(limits::GRACE_DAYS_MAX, "days")?,

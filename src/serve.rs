@@ -71,6 +71,7 @@ pub fn settings(config: &Config) -> Settings {
         two_person_threshold: config.two_person_threshold,
         platform_fee: config.platform_fee,
         cancellation_fee: config.cancellation_fee,
+        resale_fee: config.resale_fee,
         reserve: config.reserve,
         reserve_days: config.reserve_days,
         grace_days: config.grace_days,

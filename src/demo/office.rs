@@ -65,6 +65,7 @@ fn pay_out(teller: &mut Teller, reader: &Reader, operator: Actor) -> Result<(), 
         let payable = match key.account {
             Account::GlProviderAvailable => Payable::Provider,
             Account::GlVendorAvailable => Payable::Vendor,
+            Account::GlCreditAvailable => Payable::Customer,
             _ => continue,
         };
         let there = Money::from_micros(balance.net(key.account));

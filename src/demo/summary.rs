@@ -63,6 +63,7 @@ impl Harvest {
                 provider: plus(parts.provider, more.provider),
                 vendor: plus(parts.vendor, more.vendor),
                 platform: plus(parts.platform, more.platform),
+                reseller: plus(parts.reseller, more.reseller),
             };
             (plus(sum, value), parts)
         })
@@ -178,7 +179,7 @@ fn cell(sold: i64, listed: i64, month: Window) -> String {
 fn revenue(harvest: &Harvest) -> String {
     let (value, parts) = harvest.revenue(|_| true);
     let (earned, _) = harvest.revenue(|it| it.state == ContractState::Completed);
-    let Parts { provider, vendor, platform } = parts;
+    let Parts { provider, vendor, platform, reseller: _ } = parts;
     let count = |state| harvest.contracts.iter().filter(|it| it.state == state).count();
     let mut table = table(&["", "USD", "Share"]);
     let rows = [

@@ -3,7 +3,9 @@
 
 mod collections;
 mod incidents;
+mod resales;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::Engine;
@@ -28,6 +30,7 @@ impl Engine {
         self.audit_undelivered(&mut broken);
         self.audit_lines(&mut broken);
         self.audit_contracts(&mut broken);
+        self.audit_resales(&mut broken);
         self.audit_receivables(&mut broken);
         self.audit_collections(&mut broken);
         self.audit_books(&mut broken);
@@ -44,7 +47,7 @@ impl Engine {
         let mut by_listing: BTreeMap<ListingId, Schedule> = BTreeMap::new();
         let mut reserved: BTreeMap<PoolId, i64> = BTreeMap::new();
         for (pool, draws) in self.live_draws() {
-            for draw in draws {
+            for draw in draws.iter() {
                 let gpus = i64::from(draw.gpus);
                 by_pool.entry(pool).or_default().add(draw.window, gpus);
                 by_listing.entry(draw.listing).or_default().add(draw.window, gpus);
@@ -75,13 +78,16 @@ impl Engine {
         for yard in &self.capacity.yards {
             let mut room = yard.installed.clone();
             room.subtract_all(by_pool.get(&yard.pool.id).unwrap_or(&Schedule::empty()));
+            for offer in yard.offers.iter().filter(|offer| offer.listing.resale.is_some()) {
+                room.add_all(&offer.free);
+            }
             if room.since(now) != yard.room.since(now) {
                 broken.push(format!(
                     "{}: its room is not what is installed less taken",
                     yard.pool.id
                 ));
             }
-            for offer in &yard.offers {
+            for offer in yard.offers.iter().filter(|offer| offer.listing.resale.is_none()) {
                 let Listing { id, gpus, window, .. } = offer.listing;
                 let mut free = Schedule::flat(window, i64::from(gpus));
                 free.subtract_all(by_listing.get(&id).unwrap_or(&Schedule::empty()));
@@ -97,9 +103,10 @@ impl Engine {
     }
 
     /// Everything that contracts and firm quotes draw.
-    fn live_draws(&self) -> impl Iterator<Item = (PoolId, &[Draw])> {
-        let contracts = self.contracts.iter().map(|it| (it.pool, it.allocations.as_slice()));
-        let quotes = self.quotes.open.values().map(|it| (it.block.pool, it.block.draws.as_slice()));
+    fn live_draws(&self) -> impl Iterator<Item = (PoolId, Cow<'_, [Draw]>)> {
+        let contracts = self.contracts.iter().map(|it| (it.pool, it.homed(&it.allocations)));
+        let blocks = self.quotes.open.values().map(|quote| &quote.block);
+        let quotes = blocks.map(|it| (it.pool, Cow::Borrowed(it.draws.as_slice())));
         contracts.chain(quotes)
     }
 
@@ -117,6 +124,8 @@ impl Engine {
         }
         let mut add = |line: Option<LineId>, amount: Money, what: &dyn std::fmt::Display| match line
         {
+            // A closed line holds nothing, and what is paid for may still be delivered.
+            Some(_) if amount.is_zero() => {}
             Some(line) => *holds.entry(line).or_insert(0) += i128::from(amount.micros()),
             None => broken.push(format!("{what} holds on no line")),
         };
@@ -167,7 +176,7 @@ impl Engine {
             }
             self.audit_accrual(contract, broken);
             let (value, parts) = contract.charge(contract.window.end());
-            let sum: i128 = [parts.provider, parts.vendor, parts.platform]
+            let sum: i128 = [parts.provider, parts.vendor, parts.platform, parts.reseller]
                 .iter()
                 .map(|part| i128::from(part.micros()))
                 .sum();
@@ -209,9 +218,11 @@ impl Engine {
         if posted != (due.charge, due.delivered, due.lost) {
             broken.push(format!("{id}: accrued {posted:?} of what is due {due:?}"));
         }
-        let Bill { provider, platform, programs, .. } = &contract.unbilled;
+        let Bill { provider, platform, programs, gains, .. } = &contract.unbilled;
         let shares: i128 = programs.iter().map(|part| exact(part.share)).sum();
-        if exact(contract.unbilled.amount()) != exact(*provider) + exact(*platform) + shares {
+        let gains: i128 = gains.iter().map(|gain| exact(gain.amount)).sum();
+        let parts = exact(*provider) + exact(*platform) + shares + gains;
+        if exact(contract.unbilled.amount()) != parts {
             broken.push(format!("{id}: the parts of what is unbilled do not add up"));
         }
     }
@@ -224,11 +235,14 @@ impl Engine {
             *owed.entry(AccountKey::of(account, owner.uuid())).or_insert(0) += amount;
         };
         for contract in self.contracts.iter() {
-            let Bill { provider, programs, .. } = &contract.unbilled;
+            let Bill { provider, programs, gains, .. } = &contract.unbilled;
             add(Account::GlUnbilled, contract.customer, exact(contract.unbilled.amount()));
             add(Account::GlProviderAccrued, contract.provider, exact(*provider));
             for part in programs {
                 add(Account::GlVendorAccrued, part.vendor, exact(part.share));
+            }
+            for gain in gains {
+                add(Account::GlCreditBalance, gain.reseller, exact(gain.amount));
             }
         }
         for invoice in self.billing.invoices.values() {
@@ -245,6 +259,9 @@ impl Engine {
                     Party::Vendor { vendor, .. } => {
                         add(Account::GlVendorAccrued, vendor, exact(part.amount));
                     }
+                    Party::Reseller(org) => {
+                        add(Account::GlCreditBalance, org, exact(part.amount));
+                    }
                     Party::Platform => {}
                 }
             }
@@ -254,6 +271,7 @@ impl Engine {
             Account::GlInvoiced,
             Account::GlProviderAccrued,
             Account::GlVendorAccrued,
+            Account::GlCreditBalance,
         ];
         for (key, balance) in self.ledger.accounts() {
             let due = owed.remove(&key).unwrap_or(0);

@@ -136,11 +136,16 @@ impl Engine {
         let yard = &mut self.capacity.yards[index];
         let mut amount = 0;
         let (mut touched, mut turned) = (Vec::new(), Vec::new());
+        let mut bought = Vec::new();
         for draw in draws {
             let taken = gpu_minutes(draw.gpus, draw.window);
-            amount += taken;
             let place = yard.offer_at(draw.listing, draw.price).expect("a block draws from offers");
             let offer = &mut yard.offers[place];
+            match offer.listing.resale {
+                // Reserved already, by who sells it.
+                Some(source) => bought.push((source, draw.clone())),
+                None => amount += taken,
+            }
             offer.free.add(draw.window, -i64::from(draw.gpus));
             offer.free.trim(at.now());
             offer.listing.taken += taken;
@@ -169,6 +174,10 @@ impl Engine {
         }
         let (listed, reserved) = (Account::CapListed, Account::CapReserved);
         self.move_capacity(at, pool, (listed, reserved), amount, contract, at.now(), out);
+        if !bought.is_empty() {
+            let buyer = contract.expect("nothing but a contract takes of a resale");
+            self.sell_on(at, buyer, bought, out);
+        }
     }
 
     /// Gives it back: reserved to free. Listings that have room again reopen; those that ended take
@@ -240,6 +249,8 @@ impl Engine {
             (Account::CapReserved | Account::CapDelivered, Account::CapLost) => {
                 EntryKind::CapacityLost
             }
+            (Account::CapReserved, Account::CapResold)
+            | (Account::CapResold, Account::CapReserved) => EntryKind::CapacityResold,
             other => unreachable!("capacity does not move from {other:?}"),
         };
         let account = |account| AccountKey::of(account, pool.uuid());

@@ -11,6 +11,7 @@ use super::Engine;
 use super::contract::{Contract, Terms};
 use super::matching::Draw;
 use super::program::FrozenProgram;
+use super::resale::{Gain, Origin, Resale, both};
 use super::split::{apportion, webster};
 use crate::model::id::{OrgId, ProgramId};
 use crate::model::{BasisPoints, Minute, Money, Window, Worth};
@@ -40,7 +41,7 @@ pub struct ProgramPart {
 }
 
 /// What a contract charges over some time, and who has which part:
-/// `charge + fees - credits = provider + platform + every share`.
+/// `charge + fees - credits = provider + platform + every share + every gain`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Bill {
     /// For what was delivered.
@@ -57,6 +58,9 @@ pub struct Bill {
     pub platform: Money,
     /// By program, in the order of the contract's terms.
     pub programs: Vec<ProgramPart>,
+    /// What customers gain of whom this was bought.
+    #[serde(default)]
+    pub gains: Vec<Gain>,
 }
 
 /// The sum of two amounts that are both within the market's bounds.
@@ -104,7 +108,8 @@ impl Bill {
         money: fn(Money, Money) -> Money,
         time: fn(i64, i64) -> i64,
     ) {
-        let Bill { charge, fees, credits, delivered, lost, provider, platform, programs } = other;
+        let Bill { charge, fees, credits, delivered, lost, provider, platform, programs, gains } =
+            other;
         self.charge = money(self.charge, *charge);
         self.fees = money(self.fees, *fees);
         self.credits = money(self.credits, *credits);
@@ -116,6 +121,10 @@ impl Bill {
             let mine = self.part_of(part.program, part.vendor);
             mine.charged = money(mine.charged, part.charged);
             mine.share = money(mine.share, part.share);
+        }
+        for gain in gains {
+            let mine = self.gain_of(gain.reseller);
+            mine.amount = money(mine.amount, gain.amount);
         }
     }
 
@@ -129,6 +138,15 @@ impl Bill {
         &mut self.programs[place]
     }
 
+    fn gain_of(&mut self, reseller: OrgId) -> &mut Gain {
+        let place = self.gains.iter().position(|gain| gain.reseller == reseller);
+        let place = place.unwrap_or_else(|| {
+            self.gains.push(Gain { reseller, amount: Money::ZERO });
+            self.gains.len() - 1
+        });
+        &mut self.gains[place]
+    }
+
     /// The parties' parts of `amount`, in the proportions of this bill's. `charged` is split among
     /// the programs as it is here, so that what a guarantee covers follows.
     ///
@@ -137,17 +155,21 @@ impl Bill {
     pub fn parts_of(&self, amount: Money) -> Bill {
         let mut weights = vec![self.provider, self.platform];
         weights.extend(self.programs.iter().map(|part| part.share));
+        weights.extend(self.gains.iter().map(|gain| gain.amount));
         let parts = apportion(amount, &weights);
         let unsupported =
             self.programs.iter().fold(self.amount(), |rest, part| less(rest, part.charged));
         let mut covers = vec![unsupported.max(Money::ZERO)];
         covers.extend(self.programs.iter().map(|part| part.charged));
         let covers = apportion(amount, &covers);
-        let programs = self.programs.iter().zip(parts[2..].iter().zip(&covers[1..]));
+        let (shares, gains) = parts[2..].split_at(self.programs.len());
+        let programs = self.programs.iter().zip(shares.iter().zip(&covers[1..]));
         let programs = programs
             .map(|(part, (&share, &charged))| ProgramPart { charged, share, ..*part })
             .collect();
-        Bill { provider: parts[0], platform: parts[1], programs, ..Bill::default() }
+        let gains = self.gains.iter().zip(gains);
+        let gains = gains.map(|(gain, &amount)| Gain { amount, ..*gain }).collect();
+        Bill { provider: parts[0], platform: parts[1], programs, gains, ..Bill::default() }
     }
 }
 
@@ -157,6 +179,8 @@ pub struct Parts {
     pub provider: Money,
     pub vendor: Money,
     pub platform: Money,
+    /// What customers gain of whom it was bought.
+    pub reseller: Money,
 }
 
 /// One run of a contract: a program (or none), the time under one share of it, the weights of the
@@ -165,6 +189,8 @@ pub struct Parts {
 pub struct Run {
     pub program: Option<ProgramId>,
     pub vendor: Option<OrgId>,
+    /// All of it is this customer's gain.
+    pub reseller: Option<OrgId>,
     pub window: Window,
     /// Worth delivered within the run's window up to the asked instant.
     pub worth: Worth,
@@ -180,10 +206,13 @@ impl Run {
 
     /// The parties' parts of it.
     pub fn parts(&self) -> Parts {
+        if self.reseller.is_some() {
+            return Parts { reseller: self.value(), ..Parts::default() };
+        }
         let provider_share = WHOLE - self.vendor_share - self.platform_fee;
         let [provider, vendor, platform] =
             webster(self.value(), [provider_share, self.vendor_share, self.platform_fee]);
-        Parts { provider, vendor, platform }
+        Parts { provider, vendor, platform, reseller: Money::ZERO }
     }
 }
 
@@ -206,6 +235,7 @@ pub fn runs(
         runs.push(Run {
             program: None,
             vendor: None,
+            reseller: None,
             window,
             worth,
             vendor_share: 0,
@@ -217,14 +247,20 @@ pub fn runs(
             let program = Some(frozen.program);
             let worth = delivered(program, segment);
             let vendor = Some(frozen.vendor);
-            runs.push(Run { program, vendor, window: segment, worth, vendor_share, platform_fee });
+            let (reseller, window) = (None, segment);
+            runs.push(Run { program, vendor, reseller, window, worth, vendor_share, platform_fee });
         }
     }
     runs
 }
 
 /// The worth of the draws under `program` within `window`, up to `to`.
-fn worth_within(draws: &[Draw], program: Option<ProgramId>, window: Window, to: Minute) -> Worth {
+pub(super) fn worth_within(
+    draws: &[Draw],
+    program: Option<ProgramId>,
+    window: Window,
+    to: Minute,
+) -> Worth {
     let Some(counted) = Window::new(window.start(), window.end().min(to)) else {
         return Worth::ZERO;
     };
@@ -238,7 +274,7 @@ fn worth_within(draws: &[Draw], program: Option<ProgramId>, window: Window, to: 
 }
 
 /// The stretches of `window` under one vendor share each, by contract month.
-fn segments(window: Window, frozen: &FrozenProgram) -> Vec<(Window, BasisPoints)> {
+pub(super) fn segments(window: Window, frozen: &FrozenProgram) -> Vec<(Window, BasisPoints)> {
     let steps = &frozen.terms.shares;
     if window.minutes() <= SHORTEST_MONTH_MINUTES || steps.len() == 1 {
         return vec![(window, frozen.terms.vendor_share(1))];
@@ -272,7 +308,15 @@ impl Contract {
     /// The contract's runs, counted up to `to`.
     pub fn runs(&self, to: Minute) -> Vec<Run> {
         let Terms { platform_fee, programs, .. } = &self.terms;
-        runs(&self.allocations, &self.losses, self.window, to, *platform_fee, programs)
+        let fee = *platform_fee;
+        let Some(resale) = &self.resale else {
+            return runs(&self.allocations, &self.losses, self.window, to, fee, programs);
+        };
+        let mut own = resale.own(&self.allocations);
+        own.extend(resale.sold.iter().cloned());
+        let mut all = runs(&own, &resale.own(&self.losses), self.window, to, fee, programs);
+        all.extend(resale.bought(&self.allocations, &self.losses, self.window.end(), to));
+        all
     }
 
     /// Everything delivered up to `to`, and what was not, as one bill without fees and credits.
@@ -287,6 +331,10 @@ impl Contract {
                 let part = bill.part_of(program, vendor);
                 part.charged = sum(part.charged, value);
                 part.share = sum(part.share, parts.vendor);
+            }
+            if let Some(reseller) = run.reseller {
+                let gain = bill.gain_of(reseller);
+                gain.amount = sum(gain.amount, value);
             }
         }
         bill.lost = minutes_by(&self.losses, to);
@@ -311,15 +359,8 @@ fn minutes_by(draws: &[Draw], to: Minute) -> i64 {
 
 /// The sum of runs: the charge and its parts.
 pub fn total(runs: &[Run]) -> (Money, Parts) {
-    let add = sum;
-    runs.iter().fold((Money::ZERO, Parts::default()), |(value, sum), run| {
-        let parts = run.parts();
-        let sum = Parts {
-            provider: add(sum.provider, parts.provider),
-            vendor: add(sum.vendor, parts.vendor),
-            platform: add(sum.platform, parts.platform),
-        };
-        (add(value, run.value()), sum)
+    runs.iter().fold((Money::ZERO, Parts::default()), |(value, parts), run| {
+        (sum(value, run.value()), both(parts, run.parts()))
     })
 }
 
@@ -335,16 +376,28 @@ impl Engine {
 
     /// What a block will be charged when it is made a contract now.
     pub(super) fn value_of(&self, draws: &[Draw], window: Window) -> Money {
-        if draws.iter().all(|draw| draw.program.is_none()) {
+        let origins = self.origins_of(draws);
+        if origins.is_empty() && draws.iter().all(|draw| draw.program.is_none()) {
             // One run, as most blocks have.
             let worth = worth_within(draws, None, window, window.end());
             return worth.floor().expect("what is affordable is an amount");
         }
-        let programs = self.programs_of(draws);
-        let fee = self.settings.platform_fee;
-        let runs = runs(draws, &[], window, window.end(), fee, &programs);
-        runs.iter().fold(Money::ZERO, |sum, run| {
+        self.runs_of(draws, window, origins).iter().fold(Money::ZERO, |sum, run| {
             sum.checked_add(run.value()).expect("the sum of floors is at most the floored sum")
         })
+    }
+
+    /// The runs of a block when it is made a contract now.
+    pub(super) fn runs_of(&self, draws: &[Draw], window: Window, origins: Vec<Origin>) -> Vec<Run> {
+        let programs = self.programs_of(draws);
+        let fee = self.settings.platform_fee;
+        if origins.is_empty() {
+            return runs(draws, &[], window, window.end(), fee, &programs);
+        }
+        let resale = Resale { origins, ..Resale::default() };
+        let end = window.end();
+        let mut all = runs(&resale.own(draws), &[], window, end, fee, &programs);
+        all.extend(resale.bought(draws, &[], end, end));
+        all
     }
 }

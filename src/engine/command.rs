@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::amendment::{Amendment, Change};
+use super::amendment::{Amendment, Change, Transfer};
 use super::billing::{Invoice, Payable, Payment, Payout, Period};
 use super::capacity::{Factory, FactoryState, Phase, Pool};
 use super::catalogue::{Region, Sku};
@@ -16,6 +16,7 @@ use super::order::{Ask, Order, TimeInForce};
 use super::party::{ApiKey, Capabilities, Organization, Session, User};
 use super::program::{Program, ProgramTerms};
 use super::quote::Quote;
+use super::resale::{Resell, Resold};
 pub use super::stamp::{Actor, Key, Stamp};
 use crate::model::id::{
     ApplicationId, ContractId, FactoryId, IncidentId, InvoiceId, KeyId, LineId, ListingId, OrderId,
@@ -285,6 +286,14 @@ pub enum Command {
         note: String,
     },
     ChangeContract(ChangeContract),
+    /// Offers a part of a contract to others.
+    Resell(Resell),
+    Transfer(Transfer),
+    /// Takes what is not sold of an offered part back; `None`: of all of them.
+    EndResale {
+        contract: ContractId,
+        listing: Option<ListingId>,
+    },
 
     // -- Billing --
     /// A draft becomes a demand.
@@ -483,6 +492,9 @@ impl Command {
             Command::ReportDelivery { .. } => "report_delivery",
             Command::GrantCredit { .. } => "grant_credit",
             Command::ChangeContract(_) => "change_contract",
+            Command::Resell(_) => "resell",
+            Command::EndResale { .. } => "end_resale",
+            Command::Transfer(_) => "transfer",
             Command::FinalizeInvoice { .. } => "finalize_invoice",
             Command::CreditInvoice { .. } => "credit_invoice",
             Command::VoidInvoice { .. } => "void_invoice",
@@ -552,6 +564,8 @@ pub enum Answer {
         amendment: Amendment,
         contract: Contract,
     },
+    /// A part of a contract on offer, and what its sale does; as it would be when only quoted.
+    Resold(Box<Resold>),
     Invoice(Invoice),
     Payment(Payment),
     Payout(Payout),

@@ -15,6 +15,7 @@ use super::incident::Substitute;
 use super::matching::{Block, Draw};
 use super::order::Order;
 use super::program::FrozenProgram;
+use super::resale::{Origin, Resale};
 use crate::model::id::{ContractId, LineId, OrderId, OrgId, PoolId, ProgramId};
 use crate::model::{
     BasisPoints, Gpus, Micros, Minute, Money, Month, Price, RegionCode, Schedule, SkuCode, Window,
@@ -60,7 +61,9 @@ pub struct Commitment {
 pub struct Contract {
     pub id: ContractId,
     pub order: OrderId,
+    /// Who has it: who ordered it, or to whom it went since.
     pub customer: OrgId,
+    pub ordered_by: OrgId,
     /// The credit line that carries it.
     pub line: LineId,
     pub provider: OrgId,
@@ -88,6 +91,8 @@ pub struct Contract {
     pub substitutes: Vec<Substitute>,
     /// It is short in an open incident, or may still be.
     pub degraded: bool,
+    /// What of it is offered to others, sold on, or bought of a customer.
+    pub resale: Option<Box<Resale>>,
     pub terms: Terms,
     pub commitments: Vec<Commitment>,
     pub state: ContractState,
@@ -107,6 +112,8 @@ pub struct Contract {
     pub settled: bool,
     /// How often it was changed.
     pub amendments: u32,
+    /// To whom of its group the customer offers it.
+    pub transfer_to: Option<OrgId>,
     pub workload: Option<Workload>,
     pub created_at: Micros,
     pub changed_at: Micros,
@@ -186,11 +193,20 @@ impl Contract {
         self.allocations.iter().map(minutes).sum()
     }
 
-    /// GPUs promised over time. Nothing by one that was over before it began: its window and its
-    /// size are a record of what was agreed.
+    /// GPUs promised over time: what was agreed, less what was sold on. Nothing by one that was
+    /// over before it began: its window and its size are a record of what was agreed.
     pub fn promised(&self) -> Schedule {
+        let mut promised = self.agreed();
+        if let Some(resale) = &self.resale {
+            promised.subtract_all(&resale.sold_gpus());
+        }
+        promised
+    }
+
+    /// GPUs agreed on over time, what was sold on included.
+    pub fn agreed(&self) -> Schedule {
         let mut promised = Schedule::empty();
-        if self.ended_at.is_some() && self.allocations.is_empty() {
+        if self.ended_at.is_some() && self.allocations.is_empty() && self.sold().is_empty() {
             return promised;
         }
         let mut from = self.window.start();
@@ -276,7 +292,8 @@ impl Engine {
         out: &mut Effects,
     ) -> Contract {
         let programs = self.programs_of(&block.draws);
-        let mut supported = self.supported(&block.draws, block.window, &programs);
+        let origins = self.origins_of(&block.draws);
+        let mut supported = self.supported(&block.draws, block.window, origins.clone());
         let supported: Vec<(&FrozenProgram, Money)> = programs
             .iter()
             .map(|frozen| (frozen.as_ref(), supported.remove(&frozen.program).unwrap_or_default()))
@@ -287,6 +304,7 @@ impl Engine {
             id: order.contract_id(),
             order: order.id,
             customer: order.org,
+            ordered_by: order.org,
             line,
             provider: block.provider,
             pool: block.pool,
@@ -304,6 +322,7 @@ impl Engine {
             losses: Vec::new(),
             substitutes: Vec::new(),
             degraded: false,
+            resale: Resale::bought_of(origins),
             terms: Terms {
                 platform_fee: self.settings.platform_fee,
                 cancellation_fee: self.settings.cancellation_fee,
@@ -322,6 +341,7 @@ impl Engine {
             ended_at: None,
             settled: false,
             amendments: 0,
+            transfer_to: None,
             workload: order.ask.workload,
             created_at: at.at,
             changed_at: at.at,
@@ -385,14 +405,13 @@ impl Engine {
         &self,
         draws: &[Draw],
         window: Window,
-        programs: &[Arc<FrozenProgram>],
+        origins: Vec<Origin>,
     ) -> BTreeMap<ProgramId, Money> {
         let mut supported = BTreeMap::new();
-        if programs.is_empty() {
+        if draws.iter().all(|draw| draw.program.is_none()) {
             return supported;
         }
-        let fee = self.settings.platform_fee;
-        for run in charge::runs(draws, &[], window, window.end(), fee, programs) {
+        for run in self.runs_of(draws, window, origins) {
             if let Some(program) = run.program {
                 let charged = supported.entry(program).or_insert(Money::ZERO);
                 *charged = charge::sum(*charged, run.value());
@@ -410,6 +429,22 @@ impl Engine {
         previous: Option<&str>,
         out: &mut Effects,
     ) {
+        self.tell_of_contract(at, contract.customer, kind, contract, previous, out);
+        if contract.provider != contract.customer {
+            self.tell_of_contract(at, contract.provider, kind, contract, previous, out);
+        }
+    }
+
+    /// Tells one organization of a contract.
+    pub(super) fn tell_of_contract(
+        &mut self,
+        at: &Stamp,
+        org: OrgId,
+        kind: EventKind,
+        contract: &Contract,
+        previous: Option<&str>,
+        out: &mut Effects,
+    ) {
         let data = EventData::Contract {
             id: contract.id,
             order: contract.order,
@@ -421,9 +456,6 @@ impl Engine {
             end: contract.window.end(),
             value: contract.value,
         };
-        self.tell(at, contract.customer, kind, data.clone(), previous, out);
-        if contract.provider != contract.customer {
-            self.tell(at, contract.provider, kind, data, previous, out);
-        }
+        self.tell(at, org, kind, data, previous, out);
     }
 }

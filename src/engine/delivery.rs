@@ -107,6 +107,9 @@ impl Engine {
         for part in &parts.programs {
             sides.push((own(Account::GlVendorAccrued, part.vendor.uuid()), part.share));
         }
+        for gain in &parts.gains {
+            sides.push((own(Account::GlCreditBalance, gain.reseller.uuid()), gain.amount));
+        }
         for (account, part) in sides {
             let (debit, credit, amount, kind) = if part.is_negative() {
                 (account, receivable, less(Money::ZERO, part), posting.less)
@@ -198,7 +201,9 @@ impl Engine {
         uncredited(contract, &losses, to)?;
         // From here it must succeed: every question has been asked.
         let before = contract.clone();
-        self.restate(at, id, to, |contract| contract.losses.extend(losses), out);
+        let lost = losses.clone();
+        self.restate(at, id, to, |contract| contract.losses.extend(lost), out);
+        self.lost_for_sellers(at, id, &losses, out);
         let contract = self.contract(id).clone();
         out.changes.push(Change::between(&id, &before.losses, &contract.losses));
         if missing > 0 {

@@ -77,11 +77,16 @@ words! {
         GlVendorAccrued = "gl_2200",
         /// 2210: vendor share payable, available. Owner: vendor.
         GlVendorAvailable = "gl_2210",
+        /// 2350: customer credit balance: gained by a resale, and waiting for the buyer's money.
+        /// Owner: who sold it.
+        GlCreditBalance = "gl_2350",
+        /// 2360: customer credit balance that the buyer has paid. Owner: who sold it.
+        GlCreditAvailable = "gl_2360",
         /// 2500: recoveries owed to a guarantor. Owner: guarantor.
         GlRecoveriesOwed = "gl_2500",
         /// 4100: platform fee revenue. Owner: the operator.
         GlPlatformFee = "gl_4100",
-        /// 4200: cancellation fees, the platform's part. Owner: the operator.
+        /// 4200: cancellation fees, the platform's part, and resale fees. Owner: the operator.
         GlCancellationFee = "gl_4200",
         /// 4900: credits for service, the platform's part (contra revenue). Owner: the operator.
         GlServiceCredit = "gl_4900",
@@ -112,6 +117,8 @@ words! {
         CapacityReleased = "capacity_released",
         CapacityDelivered = "capacity_delivered",
         CapacityLost = "capacity_lost",
+        /// Reserved by one customer, and sold on to another.
+        CapacityResold = "capacity_resold",
         RevenueEarned = "revenue_earned",
         /// Earned and not due after all: the reverse of `revenue_earned`.
         RevenueReversed = "revenue_reversed",
@@ -153,6 +160,7 @@ impl Account {
             A::GlInTransit | A::GlVendorAccrued | A::GlVendorAvailable => Book::Gl,
             A::GlRecoveriesOwed | A::GlPlatformFee | A::GlCancellationFee => Book::Gl,
             A::GlServiceCredit | A::GlCreditLoss | A::GlRecoveries => Book::Gl,
+            A::GlCreditBalance | A::GlCreditAvailable => Book::Gl,
         }
     }
 
@@ -171,6 +179,7 @@ impl Account {
             A::GlProviderReserve | A::GlInTransit | A::GlVendorAccrued => Side::Credit,
             A::GlVendorAvailable | A::GlRecoveriesOwed | A::GlPlatformFee => Side::Credit,
             A::GlCancellationFee | A::GlRecoveries => Side::Credit,
+            A::GlCreditBalance | A::GlCreditAvailable => Side::Credit,
         }
     }
 

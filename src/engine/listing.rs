@@ -10,6 +10,7 @@ use super::effect::Effects;
 use super::event::{EventData, EventKind};
 use super::ledger::{Account, AccountKey};
 use super::refusal::Refusal;
+use super::resale::Source;
 use super::{Engine, bound};
 use crate::model::id::{ListingId, OrgId, PoolId, ProgramId};
 use crate::model::{
@@ -60,6 +61,8 @@ pub struct Listing {
     pub limits: OrderLimits,
     pub audience: Audience,
     pub program: Option<ProgramId>,
+    /// Of which contract it is a part, when a customer sells it on.
+    pub resale: Option<Source>,
     pub state: ListingState,
     /// GPU-minutes of it that contracts and firm quotes have taken and not given back, completed
     /// ones included: what of it is still on offer cannot be told from live contracts alone.
@@ -91,6 +94,11 @@ impl Listing {
         self.version += 1;
     }
 
+    /// Who offers it: the pool's provider, or a customer that sells a part of a contract on.
+    pub fn owner(&self) -> OrgId {
+        self.resale.map_or(self.provider, |source| source.reseller)
+    }
+
     /// GPU-minutes of it that nobody has taken.
     fn untaken(&self) -> i64 {
         gpu_minutes(self.gpus, self.window) - self.taken
@@ -115,7 +123,9 @@ impl Engine {
             self.program_covers(program, ask.pool)?;
         }
         let most = limits::LISTINGS_PER_POOL_MAX;
-        if yard.offers.len() + yard.drafts.len() >= most {
+        // What customers sell on does not keep the provider out.
+        let resales = yard.offers.iter().filter(|offer| offer.listing.resale.is_some()).count();
+        if yard.offers.len() - resales + yard.drafts.len() >= most {
             return Err(Refusal::TooMany { kind: "listings of one pool", most });
         }
         let beyond = yard.first_excess(window, i64::from(ask.gpus));
@@ -134,6 +144,7 @@ impl Engine {
             limits: ask.limits,
             audience: ask.audience,
             program: ask.program,
+            resale: None,
             state: if ask.draft { ListingState::Draft } else { ListingState::Live },
             taken: 0,
             published_seq: at.seq,
@@ -231,6 +242,9 @@ impl Engine {
     /// A listing's window has ended.
     pub(super) fn end_listing(&mut self, at: &Stamp, id: ListingId, out: &mut Effects) {
         let ended = self.capacity.listing(id).expect("a listing's deadline leaves with it").clone();
+        if let Some(source) = ended.resale {
+            self.stop_offering(source.contract, id, out);
+        }
         self.leave(at, &ended, ListingState::Expired, out);
     }
 }
@@ -241,7 +255,7 @@ impl Engine {
     fn own_listing(&self, provider: OrgId, id: ListingId) -> Result<&Listing, Refusal> {
         let listing = self.capacity.listing(id);
         listing
-            .filter(|listing| listing.provider == provider)
+            .filter(|listing| listing.provider == provider && listing.resale.is_none())
             .ok_or(Refusal::NotFound { kind: "listing" })
     }
 
@@ -289,7 +303,7 @@ impl Engine {
 
     /// A listing is live: its GPU-minutes are on offer, its provider hears it, resting orders are
     /// tried.
-    fn bring_to_market(
+    pub(super) fn bring_to_market(
         &mut self,
         at: &Stamp,
         listing: &Listing,
@@ -298,7 +312,9 @@ impl Engine {
         out: &mut Effects,
     ) {
         out.shelves.insert(listing.pool);
-        let amount = gpu_minutes(listing.gpus, listing.window);
+        // What is sold on was brought to market before.
+        let is_new = listing.resale.is_none();
+        let amount = if is_new { gpu_minutes(listing.gpus, listing.window) } else { 0 };
         let way = (Account::CapIssued, Account::CapListed);
         self.move_capacity(at, listing.pool, way, amount, None, at.now(), out);
         self.tell_of_listing(at, listing, kind, was, out);
@@ -306,7 +322,7 @@ impl Engine {
     }
 
     /// Takes what is unsold of a listing off the market and off the engine's memory.
-    fn leave(
+    pub(super) fn leave(
         &mut self,
         at: &Stamp,
         before: &Listing,
@@ -318,7 +334,7 @@ impl Engine {
         listing.turn(state);
         out.listings.changed(listing.id, listing.clone());
         out.shelves.insert(listing.pool);
-        if before.state != ListingState::Draft {
+        if before.resale.is_none() && before.state != ListingState::Draft {
             let off = (Account::CapListed, Account::CapIssued);
             self.move_capacity(at, listing.pool, off, listing.untaken(), None, at.now(), out);
         }
@@ -331,7 +347,7 @@ impl Engine {
     }
 
     /// The listing as it is after resting orders may have taken of it.
-    fn now_listed(&self, listing: Listing) -> Listing {
+    pub(super) fn now_listed(&self, listing: Listing) -> Listing {
         self.capacity.listing(listing.id).cloned().unwrap_or(listing)
     }
 
@@ -351,7 +367,7 @@ impl Engine {
             window: listing.window,
             price: listing.price,
         };
-        self.tell(at, listing.provider, kind, data, was.map(ListingState::as_str), out);
+        self.tell(at, listing.owner(), kind, data, was.map(ListingState::as_str), out);
     }
 }
 
@@ -366,7 +382,7 @@ fn rest_of(window: Window, now: Minute, slot_minutes: u32) -> Result<Window, Ref
     Window::new(window.start().max(next), window.end()).ok_or(past)
 }
 
-fn price_fits(price: Price, sku: &Sku) -> Result<(), Refusal> {
+pub(super) fn price_fits(price: Price, sku: &Sku) -> Result<(), Refusal> {
     let field = "price_per_gpu_hour";
     let most = Price::from_micros(limits::PRICE_MAX).expect("a bound above zero");
     if price == Price::default() || price > most {
@@ -385,7 +401,11 @@ pub(super) fn no_later(field: &'static str, given: Minute, latest: Minute) -> Re
     if given <= latest { Ok(()) } else { Err(Refusal::TooFar { field, given, latest }) }
 }
 
-fn on_slot(field: &'static str, given: Minute, slot_minutes: u32) -> Result<(), Refusal> {
+pub(super) fn on_slot(
+    field: &'static str,
+    given: Minute,
+    slot_minutes: u32,
+) -> Result<(), Refusal> {
     if given.is_aligned(slot_minutes) {
         return Ok(());
     }
@@ -394,7 +414,7 @@ fn on_slot(field: &'static str, given: Minute, slot_minutes: u32) -> Result<(), 
 }
 
 /// Limits that some order can meet: whole lots, at least one of everything, least not above most.
-fn limits_fit(limits: &OrderLimits, lot: Gpus) -> Result<(), Refusal> {
+pub(super) fn limits_fit(limits: &OrderLimits, lot: Gpus) -> Result<(), Refusal> {
     let OrderLimits { min_gpus, max_gpus, min_hours, max_hours, notice_hours } = *limits;
     for (field, gpus) in [("min_gpus", min_gpus), ("max_gpus", max_gpus)] {
         let Some(gpus) = gpus else { continue };

@@ -55,6 +55,8 @@ pub struct Buyer {
     pub org: OrgId,
     pub segment: Option<Segment>,
     pub country: Country,
+    /// Whether customers' resales will do. Not for a firm quote: they are not held for anybody.
+    pub resales: bool,
 }
 
 /// An ask whose start has been resolved.

@@ -30,6 +30,7 @@ pub mod program;
 pub mod quote;
 pub mod refusal;
 pub mod remember;
+pub mod resale;
 pub mod snapshot;
 pub mod split;
 pub mod stamp;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub platform_fee: BasisPoints,
     /// The fee for cancelling what is left of a contract, in basis points of its value.
     pub cancellation_fee: BasisPoints,
+    /// The fee on what a customer sells on of a contract, in basis points of what the buyer pays.
+    pub resale_fee: BasisPoints,
     /// What customers are credited when a month's service was below the promise.
     pub sla: Vec<SlaStep>,
     /// What is kept back of a provider's part of each payment, in basis points.
@@ -70,6 +73,7 @@ impl Default for Settings {
             two_person_threshold: Money::from_micros(1_000_000_000_000),
             platform_fee: 500,
             cancellation_fee: 2_500,
+            resale_fee: 100,
             sla: vec![
                 SlaStep { below: 9_950, credit: 500 },
                 SlaStep { below: 9_900, credit: 1_000 },
@@ -286,6 +290,9 @@ impl Engine {
                 self.grant_credit(at, contract, amount, &note, out)
             }
             Command::ChangeContract(ask) => self.change_contract(at, ask, out),
+            Command::Resell(ask) => self.resell(at, ask, out),
+            Command::EndResale { contract, listing } => self.end_resale(at, contract, listing, out),
+            Command::Transfer(ask) => self.transfer(at, ask, out),
             Command::FinalizeInvoice { id } => self.finalize_invoice(at, id, out),
             Command::CreditInvoice { id, amount, note } => {
                 self.credit_invoice(at, id, amount, &note, out)

@@ -192,7 +192,8 @@ pub(super) struct Placed {
 }
 
 pub(super) fn buyer(organization: &Organization) -> Buyer {
-    Buyer { org: organization.id, segment: organization.segment, country: organization.country }
+    let Organization { id, segment, country, .. } = *organization;
+    Buyer { org: id, segment, country, resales: true }
 }
 
 impl Engine {

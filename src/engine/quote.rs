@@ -9,7 +9,7 @@ use super::command::{Answer, Stamp};
 use super::deadline::Due;
 use super::effect::Effects;
 use super::event::{EventData, EventKind};
-use super::matching::{self, Block};
+use super::matching::{self, Block, Buyer};
 use super::order::{Ask, Order, OrderState, Placed, TimeInForce, buyer};
 use super::refusal::Refusal;
 use crate::model::id::{OrderId, OrgId, QuoteId};
@@ -85,9 +85,9 @@ impl Engine {
         let customer = self.parties.trading(at)?.organization;
         let (earliest, latest) = self.admit_ask(at, &ask)?;
         let wanted = ask.wanted(earliest, latest);
-        let mut block =
-            matching::cheapest(&self.capacity, buyer(&customer), wanted, at.next_minute())
-                .map_err(Refusal::NoBlock)?;
+        let buyer = Buyer { resales: hold_secs.is_none(), ..buyer(&customer) };
+        let mut block = matching::cheapest(&self.capacity, buyer, wanted, at.next_minute())
+            .map_err(Refusal::NoBlock)?;
         block.value = self.value_of(&block.draws, block.window);
         let mut quote = Quote {
             id,

@@ -178,6 +178,19 @@ pub enum Refusal {
         promised: Gpus,
         missing: Gpus,
     },
+    /// A contract has fewer GPUs of its own at an instant than are asked for: the others are sold
+    /// on, on offer, or were themselves bought of a customer.
+    PartGone {
+        at: Minute,
+        left: i64,
+        asked: Gpus,
+    },
+    /// A contract is to become smaller than what of it was sold on at an instant.
+    SoldOn {
+        at: Minute,
+        sold: i64,
+        asked: Gpus,
+    },
     /// More than there is: of what, how much there is, and how much was asked.
     MoreThanThere {
         what: &'static str,
@@ -272,6 +285,8 @@ impl Refusal {
             Refusal::OutsideDelivery { .. } => "outside_delivery",
             Refusal::AlreadyBilled { .. } => "already_billed",
             Refusal::MoreThanPromised { .. } => "more_than_promised",
+            Refusal::PartGone { .. } => "part_gone",
+            Refusal::SoldOn { .. } => "sold_on",
             Refusal::MoreThanThere { .. } => "more_than_there",
             Refusal::TooEarly { .. } => "too_early",
             Refusal::FeeAbove { .. } => "fee_above",

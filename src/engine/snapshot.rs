@@ -19,6 +19,7 @@ use super::party::{ApiKey, Organization, Parties, Session, User};
 use super::program::{Program, Programs};
 use super::quote::Quote;
 use super::remember::{Kept, Memory};
+use super::resale::draws_of;
 use super::{Engine, Settings};
 use crate::model::Micros;
 use crate::model::id::OrgId;
@@ -159,7 +160,11 @@ impl Engine {
             for frozen in &mut contract.terms.programs {
                 *frozen = engine.programs.share(frozen);
             }
-            engine.capacity.retake(contract.pool, &contract.allocations);
+            engine.capacity.retake(contract.pool, &contract.homed(&contract.allocations));
+            for origin in contract.resale.iter_mut().flat_map(|it| &mut it.origins) {
+                origin.program = origin.program.take().map(|it| engine.programs.share(&it));
+            }
+            engine.capacity.offer_on(contract.pool, &draws_of(contract.offered()));
             engine.stand_in(&contract);
             engine.contracts.put(contract);
         }

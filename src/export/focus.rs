@@ -100,14 +100,18 @@ impl Names {
                 if org.capabilities.operator {
                     issuer.clone_from(&org.name);
                 }
-                Ok(drop(organizations.insert(org.id, org.name)))
+                organizations.insert(org.id, org.name);
+                Ok(())
             },
         )?;
         let mut regions = BTreeMap::new();
         each(
             |page| reader.regions(&(), page),
             |region| region.code.clone(),
-            |region| Ok(drop(regions.insert(region.code, region.name))),
+            |region| {
+                regions.insert(region.code, region.name);
+                Ok(())
+            },
         )?;
         Ok(Self { organizations, regions, issuer })
     }

@@ -83,7 +83,14 @@ pub(super) fn write(
     let mut out = BufWriter::new(out);
     let mut names: BTreeMap<OrgId, Organization> = BTreeMap::new();
     let all = |page: &_| reader.organizations(&(), page);
-    each(all, |org| org.id, |org| Ok(drop(names.insert(org.id, org))))?;
+    each(
+        all,
+        |org| org.id,
+        |org| {
+            names.insert(org.id, org);
+            Ok(())
+        },
+    )?;
     let accounts = reader.accounts(Some(Book::Gl))?;
     // Nothing is older than its owner, and no entry is about a time before the market.
     let first = names.values().map(|org| org.created_at).min().unwrap_or_default();

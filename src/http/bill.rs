@@ -14,6 +14,8 @@ pub struct PartsView {
     provider: Amount,
     vendor: Amount,
     platform: Amount,
+    /// What customers gain of whom it was bought.
+    reseller: Amount,
 }
 
 /// What was charged over some time: `amount = charge + fees - credits`.
@@ -37,8 +39,13 @@ pub struct BillView {
 
 impl From<Parts> for PartsView {
     fn from(one: Parts) -> Self {
-        let Parts { provider, vendor, platform } = one;
-        Self { provider: Amount(provider), vendor: Amount(vendor), platform: Amount(platform) }
+        let Parts { provider, vendor, platform, reseller } = one;
+        Self {
+            provider: Amount(provider),
+            vendor: Amount(vendor),
+            platform: Amount(platform),
+            reseller: Amount(reseller),
+        }
     }
 }
 
@@ -46,6 +53,7 @@ impl From<&Bill> for BillView {
     fn from(one: &Bill) -> Self {
         let Bill { charge, fees, credits, delivered, lost, provider, platform, .. } = *one;
         let vendor = one.programs.iter().fold(Money::ZERO, |all, part| sum(all, part.share));
+        let reseller = one.gains.iter().fold(Money::ZERO, |all, gain| sum(all, gain.amount));
         Self {
             charge: Amount(charge),
             fees: Amount(fees),
@@ -53,7 +61,7 @@ impl From<&Bill> for BillView {
             amount: Amount(one.amount()),
             delivered_gpu_minutes: delivered,
             lost_gpu_minutes: lost,
-            parts: PartsView::from(Parts { provider, vendor, platform }),
+            parts: PartsView::from(Parts { provider, vendor, platform, reseller }),
         }
     }
 }

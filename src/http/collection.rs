@@ -132,6 +132,7 @@ impl From<&Borne> for BorneView {
                 ("vendor", Some(vendor), Some(program))
             }
             Bearer::Party(Party::Platform) => ("platform", None, None),
+            Bearer::Party(Party::Reseller(org)) => ("reseller", Some(org), None),
         };
         let (amount, recovered) = (Amount(amount), Amount(recovered));
         Self { party, organization_id, program_id, amount, recovered }

@@ -16,6 +16,7 @@ use super::problem::Problem;
 use super::programs::FrozenProgramView;
 use super::query::{Path, Query};
 use super::reply::{Reply, shown};
+use super::resales::ResaleView;
 use super::time::{Instant, Moment};
 use crate::engine::contract::{
     Commitment, Contract, ContractBrief, ContractState, SizeUntil, Terms,
@@ -72,7 +73,7 @@ pub struct ContractView {
     sku: SkuCode,
     #[schema(value_type = Code)]
     region: RegionCode,
-    /// The size from the last change on.
+    /// The size from the last change on, what was sold on included.
     gpus: u32,
     /// The sizes before, each until an instant; empty for most.
     sizes: Vec<SizeView>,
@@ -110,8 +111,12 @@ pub struct ContractView {
     degraded: bool,
     /// Other pools of the provider that stand in for its own.
     substitutes: Vec<SubstituteView>,
+    /// What of it is offered to others, was sold on, or was bought of a customer; `null` for most.
+    resale: Option<ResaleView>,
     /// How often it was changed.
     amendments: u32,
+    /// To whom of the group its customer offers it.
+    transfer_to: Option<OrgId>,
     terms: TermsView,
     commitments: Vec<CommitmentView>,
     workload: Option<Workload>,
@@ -227,7 +232,9 @@ impl From<&Contract> for ContractView {
             losses: one.losses.iter().map(AllocationView::from).collect(),
             degraded: one.degraded,
             substitutes: one.substitutes.iter().map(SubstituteView::from).collect(),
+            resale: one.resale.as_deref().map(ResaleView::from),
             amendments: one.amendments,
+            transfer_to: one.transfer_to,
             terms: TermsView::from(&one.terms),
             commitments: one.commitments.iter().map(CommitmentView::from).collect(),
             workload: one.workload,
@@ -282,10 +289,15 @@ pub async fn get(who: Caller<grant::View>, id: Path<ContractId>, door: Data<Door
     Ok(shown(&ContractWithPaidView { contract, paid }))
 }
 
-/// The contract, if this caller may see it: its customer, its provider, the operator.
+/// The contract, if this caller may see it: its customer, its provider, the operator, and to whom
+/// it is offered.
 pub async fn find<R>(who: &Caller<R>, id: ContractId, door: &Door) -> Result<Contract, Problem> {
     let found = door.read(move |reader| reader.contract(&id)).await?;
-    let found = found.filter(|one| who.sees(one.customer) || who.sees(one.provider));
+    let is_theirs = |one: &Contract| {
+        let parties = [Some(one.customer), Some(one.provider), one.transfer_to];
+        parties.into_iter().flatten().any(|party| who.sees(party))
+    };
+    let found = found.filter(is_theirs);
     found.ok_or_else(|| Problem::not_found("contract"))
 }
 
@@ -297,7 +309,7 @@ pub fn settled(
 ) -> impl FnOnce(&Reader) -> Result<Option<Refusal>, Fault> {
     move |reader| {
         let (kind, needed) = ("contract", ContractState::Active.as_str());
-        let found = reader.contract(&id)?.filter(is_theirs);
+        let found = reader.contract(&id)?.filter(is_theirs).filter(|one| !one.is_live());
         Ok(found.map(|one| Refusal::WrongState { kind, state: one.state.as_str(), needed }))
     }
 }

@@ -166,6 +166,13 @@ kinds! {
         "At some instant more GPUs would be missing than the contract has there; earlier reports \
          count.",
         "Report fewer, or less time; the answer has the instant and its numbers.";
+    PART_GONE = 409 "part_gone", "The contract does not have that part",
+        "At some instant the contract has fewer GPUs that can be offered: others are sold on or on \
+         offer already, or were themselves bought of a customer, which cannot be sold again.",
+        "Offer less, or another time; the answer has the instant and its numbers.";
+    SOLD_ON = 409 "sold_on", "More than that is sold on",
+        "A contract cannot become smaller than what of it was sold on to others.",
+        "Shrink it to no fewer GPUs; the answer has the instant and its numbers.";
     MORE_THAN_THERE = 409 "more_than_there", "More than there is",
         "The amount is larger than what it is taken from.",
         "Send at most what is there; the answer has the number.";

@@ -86,6 +86,8 @@ pub struct ListingView {
     segments: Vec<Segment>,
     countries: Vec<Country>,
     program_id: Option<ProgramId>,
+    /// A part of a contract that its customer sells on.
+    is_resale: bool,
     state: ListingState,
     /// Rises with every change; the `ETag`.
     version: u32,
@@ -133,6 +135,7 @@ impl From<&Listing> for ListingView {
             segments,
             countries,
             program_id: one.program,
+            is_resale: one.resale.is_some(),
             state: one.state,
             version: one.version,
             created_at: Instant(one.created_at),
@@ -166,7 +169,7 @@ impl ListingBody {
 
 /// Whether a listing is for this organization to see: its own, or a live one meant for its kind.
 fn is_for(listing: &Listing, party: &Organization) -> bool {
-    if listing.provider == party.id {
+    if [listing.provider, listing.owner()].contains(&party.id) {
         return true;
     }
     let Audience { segments, countries } = &listing.audience;
@@ -184,7 +187,7 @@ fn ended(
     needed: &'static str,
 ) -> impl FnOnce(&Reader) -> Result<Option<Refusal>, Fault> {
     move |reader| {
-        let found = reader.listing(&id)?.filter(|one| one.provider == provider);
+        let found = reader.listing(&id)?.filter(|one| one.owner() == provider);
         let kind = "listing";
         Ok(found.map(|one| Refusal::WrongState { kind, state: one.state.as_str(), needed }))
     }

@@ -52,6 +52,7 @@ pub mod query;
 pub mod quotes;
 pub mod refusal;
 pub mod reply;
+pub mod resales;
 pub mod routes;
 pub mod schema;
 pub mod secret;
@@ -60,6 +61,7 @@ pub mod statements;
 pub mod time;
 pub mod token;
 pub mod trail;
+pub mod transfers;
 pub mod version;
 
 use std::net::TcpListener;

@@ -172,6 +172,23 @@ fn settlement(refusal: &Refusal) -> Option<Problem> {
                 .with("promised_gpus", promised)
                 .with("missing_gpus", missing)
         }
+        Refusal::PartGone { at, left, asked } => {
+            let detail = format!(
+                "At {at} the contract has {left} GPUs that can be offered, and {asked} were asked \
+                 for."
+            );
+            Problem::new(&kind::PART_GONE, detail)
+                .with("at", Moment(*at))
+                .with("left_gpus", left)
+                .with("asked_gpus", asked)
+        }
+        Refusal::SoldOn { at, sold, asked } => {
+            let detail = format!("At {at} {sold} of its GPUs are sold on, more than {asked}.");
+            Problem::new(&kind::SOLD_ON, detail)
+                .with("at", Moment(*at))
+                .with("sold_gpus", sold)
+                .with("asked_gpus", asked)
+        }
         Refusal::MoreThanThere { what, there, given } => {
             let detail = format!("{given} is more than the {there} that is {what}.");
             Problem::new(&kind::MORE_THAN_THERE, detail)
@@ -365,6 +382,8 @@ mod tests {
             Refusal::OutsideDelivery { start: now, end: now },
             Refusal::AlreadyBilled { until: now },
             Refusal::MoreThanPromised { at: now, promised: 64, missing: 65 },
+            Refusal::PartGone { at: now, left: 8, asked: 64 },
+            Refusal::SoldOn { at: now, sold: 64, asked: 8 },
             Refusal::MoreThanThere { what: "outstanding", there: money, given: money },
             Refusal::FeeAbove { fee: money, most: money },
             Refusal::TooEarly { from: now },

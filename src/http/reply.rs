@@ -29,6 +29,7 @@ use super::pools::{MaintenanceView, PoolView};
 use super::problem::{PROBLEM_JSON, Problem};
 use super::programs::ProgramView;
 use super::quotes::QuoteView;
+use super::resales::ResoldView;
 use super::sessions::SessionView;
 use super::version::etag;
 use crate::engine::billing::PayoutState;
@@ -208,6 +209,7 @@ fn settled(answer: &Answer, at: Micros) -> Written {
         Answer::Amended { amendment, contract } => {
             page(&AmendedView::new(amendment, contract), false, String::new(), None)
         }
+        Answer::Resold(one) => page(&ResoldView::from(one.as_ref()), false, String::new(), None),
         Answer::Invoice(one) => page(&InvoiceView::from(one), false, String::new(), None),
         Answer::Payment(one) => {
             let is_new = one.recorded_at == at;

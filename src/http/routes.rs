@@ -11,7 +11,7 @@ use super::{
     amendments, applications, audit, calendar, caps, catalogue, clock, collection, contracts,
     delivery, events, exports, exposure, factories, holds, incidents, invoices, keys, ledger,
     lines, listings, market, members, meta, orders, organizations, payments, payouts, periods,
-    pools, programs, quotes, sessions, statements,
+    pools, programs, quotes, resales, sessions, statements, transfers,
 };
 
 /// Writes the page below as actix routes, as a table, and as the list the API reference is made
@@ -145,6 +145,10 @@ routes! {
     "/v1/contracts/{id}/shrink" { post amendments::shrink }
     "/v1/contracts/{id}/extend" { post amendments::extend }
     "/v1/contracts/{id}/grow" { post amendments::grow }
+    "/v1/contracts/{id}/resell" { post resales::create }
+    "/v1/contracts/{id}/end_resale" { post resales::end }
+    "/v1/contracts/{id}/transfer" { post transfers::offer }
+    "/v1/contracts/{id}/accept_transfer" { post transfers::accept }
     "/v1/contracts/{id}/amendments" { get amendments::list }
     // -- Billing --
     "/v1/invoices" { get invoices::list }

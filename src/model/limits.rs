@@ -99,7 +99,8 @@ pub const SUBSTITUTION_MINUTES_MAX: i64 = 24 * 60;
 pub const SUBSTITUTION_MINUTES_MIN: i64 = 60;
 /// Phases and maintenance windows of one pool.
 pub const POOL_CHANGES_MAX: usize = 1_000;
-/// Listings that are live in one pool: each is looked at in turn by the matcher.
+/// Listings that are live in one pool, of its provider, and as many again of customers: each is
+/// looked at in turn by the matcher.
 pub const LISTINGS_PER_POOL_MAX: usize = 1_000;
 /// Share steps in one program version.
 pub const SHARE_STEPS_MAX: usize = 24;
@@ -111,6 +112,11 @@ pub const RESTING_PER_ORG_MAX: usize = 10_000;
 pub const QUOTES_PER_ORG_MAX: usize = 100;
 /// Changes of one contract, its cancellation aside: every size it had is kept in memory.
 pub const AMENDMENTS_MAX: u32 = 1_000;
+/// Draws that one part of a contract may be of, when it is sold on: each is a listing. Blocks are
+/// of one or two draws, and of few after many changes.
+pub const DRAWS_PER_RESALE_MAX: usize = 16;
+/// Listings of one contract at a time: a pool has room for many sellers.
+pub const RESALES_PER_CONTRACT_MAX: usize = 32;
 /// Members, keys and open sessions of one organization.
 pub const MEMBERS_PER_ORG_MAX: usize = 1_000;
 /// API keys of one organization.

@@ -340,7 +340,11 @@ fn all_contracts(db: &mut Db, used: &mut Used, found: &mut Findings) -> Result<(
             *used.held_by_line.entry(contract.line).or_default() += left;
             let unbilled = exact(contract.unbilled.amount());
             used.draw(contract.line, Account::GlUnbilled, contract.customer, unbilled);
-            contract.allocations.iter().for_each(|draw| used.take(draw));
+            contract.homed(&contract.allocations).iter().for_each(|draw| used.take(draw));
+            let bought = contract.allocations.iter();
+            let is_bought =
+                |draw: &&Draw| contract.resale.as_ref().is_some_and(|it| it.origin(draw).is_some());
+            bought.filter(is_bought).for_each(|draw| used.take(draw));
         }
     }
 }
@@ -382,7 +386,8 @@ fn made_of_its_parts(contract: &Contract, found: &mut Findings) {
 /// The parties' parts of a bill are its amount.
 fn adds_up(bill: &Bill, of: &dyn std::fmt::Display, found: &mut Findings) {
     let shares: i128 = bill.programs.iter().map(|part| exact(part.share)).sum();
-    let parts = exact(bill.provider) + exact(bill.platform) + shares;
+    let gains: i128 = bill.gains.iter().map(|gain| exact(gain.amount)).sum();
+    let parts = exact(bill.provider) + exact(bill.platform) + shares + gains;
     found.unless(exact(bill.amount()) == parts, || {
         format!("the parts of what {of} bills do not add up to it")
     });

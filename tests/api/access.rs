@@ -118,6 +118,10 @@ post   /v1/contracts/{id}/cancel                   401  403  200  200  403  404 
 post   /v1/contracts/{id}/shrink                   401  403  200  200  403  404  403  403  403
 post   /v1/contracts/{id}/extend                   401  403  200  200  403  404  403  403  403
 post   /v1/contracts/{id}/grow                     401  403  200  200  403  404  403  403  403
+post   /v1/contracts/{id}/resell                   401  403  200  200  403  404  403  403  403
+post   /v1/contracts/{id}/end_resale               401  403  200  200  403  404  403  403  403
+post   /v1/contracts/{id}/transfer                 401  403  200  200  403  404  403  403  403
+post   /v1/contracts/{id}/accept_transfer          401  403  404  404  403  404  403  403  403
 get    /v1/contracts/{id}/amendments               401  200  200  200  200  404  200  200  200
 
 get    /v1/invoices                                401  200  200  200  200  200  200  200  200
@@ -379,7 +383,13 @@ impl World {
             }
             (_, path) if path.starts_with("/v1/contracts/{id}") => {
                 let small = json!({ "gpus": 8, "start_at": "2027-03-05T00:00:00Z" });
-                contract_of(stage, &stage.order_with(small))
+                let contract = contract_of(stage, &stage.order_with(small));
+                if path.ends_with("/end_resale") {
+                    let resell = format!("/v1/contracts/{contract}/resell");
+                    let part = self.body("/v1/contracts/{id}/resell", caller);
+                    stage.customer.keyed(&resell, &format!("k{}", number()), &part).expect(200);
+                }
+                contract
             }
             ("get" | "post", "/v1/invoices/{id}" | "/v1/invoices/{id}/credit") => {
                 past.invoice.clone()
@@ -496,6 +506,11 @@ impl World {
                 "missing_gpus": 0,
             }),
             "/v1/contracts/{id}/shrink" => json!({ "gpus": 4 }),
+            "/v1/contracts/{id}/resell" => json!({
+                "gpus": 4, "price_per_gpu_hour": "9.00", "start_at": "2027-03-05T00:00:00Z",
+                "end_at": "2027-03-06T00:00:00Z",
+            }),
+            "/v1/contracts/{id}/transfer" => json!({ "organization_id": null }),
             "/v1/contracts/{id}/grow" => json!({ "gpus": 12 }),
             "/v1/contracts/{id}/extend" => json!({ "end_at": "2027-03-06T12:00:00Z" }),
             "/v1/payments" => {

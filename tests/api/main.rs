@@ -20,6 +20,7 @@ mod malformed;
 mod reference;
 mod refused;
 mod repeats;
+mod resales;
 mod statement;
 mod stream;
 mod tokens;

@@ -43,6 +43,7 @@ fn every_kind_of_problem_is_met_and_none_of_the_malformed_leaves_a_trace() {
     credit_and_market(&stage, &mut meet);
     approvals(&stage, &mut meet);
     versions_and_keys(&stage, &mut meet);
+    resales(&stage, &mut meet);
     let stage = later(&server, stage, &mut meet);
 
     let all: BTreeSet<String> = kind::ALL.iter().map(|kind| kind.code.to_owned()).collect();
@@ -55,6 +56,26 @@ fn every_kind_of_problem_is_met_and_none_of_the_malformed_leaves_a_trace() {
         assert_eq!(page.status, 200);
         assert!(page.text().contains(kind.code), "{}", kind.code);
     }
+}
+
+/// A part of a contract is sold on, and cannot be had again.
+fn resales(stage: &Stage, meet: Meet<'_>) {
+    let path = format!("/v1/contracts/{}", contract_of(stage, &stage.order()));
+    let part = |gpus: u32| {
+        let body = json!({
+            "gpus": gpus, "price_per_gpu_hour": "1.00", "start_at": "2027-02-01T00:00:00Z",
+            "end_at": "2027-02-02T00:00:00Z",
+        });
+        stage.customer.keyed(&format!("{path}/resell"), &format!("part {gpus}"), &body)
+    };
+    meet(part(68), 409, "part_gone");
+    part(32).expect(200);
+    let buyer = sign_up(&stage.admin, &["customer"]);
+    credit(&stage.admin, &buyer, "10000");
+    let order = stage.order_with(json!({ "gpus": 32 }));
+    buyer.keyed("/v1/orders", "part", &order).expect(201);
+    let shrink = format!("{path}/shrink");
+    meet(stage.customer.keyed(&shrink, "part", &json!({ "gpus": 28 })), 409, "sold_on");
 }
 
 type Meet<'a> = &'a mut dyn FnMut(Answer, u16, &str) -> Value;

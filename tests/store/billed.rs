@@ -1,5 +1,7 @@
 //! The part of the samples that is about delivery and money.
 
+use std::sync::Arc;
+
 use headroom::engine::amendment::{Amendment, AmendmentKind, Move, Size};
 use headroom::engine::billing::{
     Invoice, InvoiceLine, InvoiceState, Party, Payable, Payment, Payout, PayoutState, Period,
@@ -11,6 +13,9 @@ use headroom::engine::credit::{Bearer, Borne, Cap, CapSubject, Claim, Collection
 use headroom::engine::incident::{
     Affected, Incident, IncidentCause, IncidentState, Offer, Part, ShortfallOutcome,
 };
+use headroom::engine::matching::Draw;
+use headroom::engine::program::FrozenProgram;
+use headroom::engine::resale::{Gain, Offered, Origin, Resale, Source};
 use headroom::model::id::*;
 use headroom::model::*;
 
@@ -22,6 +27,36 @@ pub fn sla(dice: &mut Dice) -> Vec<SlaStep> {
 
 pub fn sizes(dice: &mut Dice) -> Vec<SizeUntil> {
     dice.some(2, |dice| SizeUntil { gpus: dice.many(), until: dice.minute() })
+}
+
+pub fn source(dice: &mut Dice) -> Source {
+    Source {
+        contract: ContractId::new(dice.uuid()),
+        reseller: OrgId::new(dice.uuid()),
+        home: ListingId::new(dice.uuid()),
+        base: dice.price(),
+        fee: dice.count(),
+    }
+}
+
+/// What is offered, sold on and bought, all under one program.
+pub fn resale(
+    dice: &mut Dice,
+    program: &FrozenProgram,
+    draw: impl Fn(&mut Dice) -> Draw,
+) -> Resale {
+    Resale {
+        offered: dice
+            .some(2, |dice| Offered { home: ListingId::new(dice.uuid()), draw: draw(dice) }),
+        sold: dice.some(2, |dice| draw(dice)),
+        origins: dice.some(2, |dice| Origin {
+            listing: ListingId::new(dice.uuid()),
+            source: source(dice),
+            since: dice.minute(),
+            platform_fee: dice.count(),
+            program: dice.maybe(|_| Arc::new(program.clone())),
+        }),
+    }
 }
 
 pub fn bill(dice: &mut Dice) -> Bill {
@@ -41,6 +76,8 @@ pub fn bill(dice: &mut Dice) -> Bill {
             charged: amount(dice),
             share: amount(dice),
         }),
+        gains: dice
+            .some(2, |dice| Gain { reseller: OrgId::new(dice.uuid()), amount: dice.amount() }),
     }
 }
 

@@ -11,11 +11,13 @@ use headroom::engine::catalogue::{Region, Sku};
 use headroom::engine::command::{
     Approve, ChangeContract, NewSession, OrderKind, PlaceOrder, PublishListing, SignUp,
 };
+use headroom::engine::contract::Contract;
 use headroom::engine::credit::CapSubject;
 use headroom::engine::listing::{Audience, OrderLimits};
 use headroom::engine::order::{Ask, Start, TimeInForce};
 use headroom::engine::party::Capabilities;
 use headroom::engine::program::{GuaranteeTerms, ProgramTerms, ShareStep};
+use headroom::engine::resale::Resell;
 use headroom::engine::{Actor, Answer, Command, Effects, Engine, Key, Refusal, Settings, Stamp};
 use headroom::model::id::*;
 use headroom::model::{Micros, Minute, Money, Month, Price, Segment, Window};
@@ -442,7 +444,7 @@ impl Market {
         let invoice = (!invoices.is_empty()).then(|| self.dice.pick(&invoices));
         let (note, reference) = (String::new(), "by hand".to_owned());
         let now = Micros::new(self.now).minute();
-        let command = match (self.dice.below(12), invoice) {
+        let command = match (self.dice.below(13), invoice) {
             (0..2, _) => {
                 let start = contract.window.start().max(contract.billed_to);
                 let Some(window) = Window::new(start, now.min(contract.window.end())) else {
@@ -490,10 +492,35 @@ impl Market {
                 }
                 None => Command::ClosePeriod { month: Month::of(now.plus(-40 * 24 * 60)) },
             },
+            (11, _) => return self.sell_on(&contract),
             // A week, now and then: months end, invoices fall due.
             _ => return self.wait(7 * 24 * 60),
         };
         self.act(officer, command).ok();
+    }
+
+    /// A contract's customer offers a part of it to others, or takes back what it offers.
+    fn sell_on(&mut self, contract: &Contract) {
+        let users = self.engine.snapshot().users;
+        let owner = users.iter().find(|user| user.org == contract.customer).unwrap().id;
+        if !contract.offered().is_empty() && self.dice.below(3) == 0 {
+            let end = Command::EndResale { contract: contract.id, listing: None };
+            return drop(self.act(Actor::User(owner), end));
+        }
+        let start = contract.window.start().max(self.next_hour());
+        let Some(window) = Window::new(start, contract.window.end()) else { return };
+        let cents = self.dice.pick(&[50, 150, 190, 300]);
+        let resell = Command::Resell(Resell {
+            contract: contract.id,
+            listings: (0..4).map(|_| ListingId::new(self.mint())).collect(),
+            gpus: self.dice.pick(&[4, 8, contract.gpus]),
+            window,
+            price: Price::from_micros(cents * 10_000).unwrap(),
+            limits: OrderLimits::default(),
+            audience: Audience::default(),
+            dry_run: false,
+        });
+        self.act(Actor::User(owner), resell).ok();
     }
 
     /// Closes the open batch.

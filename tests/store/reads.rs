@@ -71,7 +71,7 @@ fn lists_are_filtered_by_exact_fields(place: &Place) {
         let public = |it: &Listing| matches!(it.state, ListingState::Live | ListingState::SoldOut);
         assert_eq!(
             reader.listings(&filter, &all()).unwrap().data,
-            newest(&market.listings, |it| of(it.provider) || public(it))
+            newest(&market.listings, |it| of(it.provider) || of(it.owner()) || public(it))
         );
         let nobody = Some(ListingFilter::NOBODY);
         let filter = ListingFilter { owner_or_public: nobody, ..ListingFilter::default() };

@@ -1,6 +1,6 @@
 //! Markets made of dice: every kind of thing with odd values, to see that a store keeps all of them.
 
-use crate::billed::{bill, sizes, sla};
+use crate::billed::{bill, resale, sizes, sla, source};
 use headroom::engine::amendment::Amendment;
 use headroom::engine::billing::{Invoice, InvoiceLine, Payment, Payout, Period};
 use headroom::engine::capacity::{Factory, FactoryState, Maintenance, Phase, Pool};
@@ -320,6 +320,7 @@ impl Sample {
                 countries: dice.some(3, |dice| dice.pick(&["ID", "AU"]).parse().unwrap()),
             },
             program: dice.maybe(|_| program),
+            resale: still.maybe(source),
             state: dice.pick(ListingState::ALL),
             taken: dice.pick(&[0, 1, i64::MAX]),
             published_seq: dice.next() >> 1,
@@ -599,8 +600,9 @@ fn contract(place: usize, still: &mut Dice, dice: &mut Dice, programs: &[Program
     Contract {
         id: ContractId::new(grown(14, place)),
         order: OrderId::new(grown(14, place)),
-        customer: OrgId::new(grown(1, place)),
-        line: LineId::new(grown(10, place)),
+        customer: OrgId::new(grown(1, dice.pick(&[place, 0]))),
+        ordered_by: OrgId::new(grown(1, place)),
+        line: LineId::new(grown(10, dice.pick(&[place, 0]))),
         // Some trade with themselves.
         provider: OrgId::new(grown(1, still.pick(&[place, 0]))),
         pool: PoolId::new(grown(6, place)),
@@ -622,6 +624,7 @@ fn contract(place: usize, still: &mut Dice, dice: &mut Dice, programs: &[Program
             window: dice.window(),
         }),
         degraded: dice.pick(&[true, false]),
+        resale: dice.maybe(|dice| Box::new(resale(dice, &frozen, |dice| draw(dice, place)))),
         terms: Terms {
             platform_fee: still.pick(&[0, 500, 10_000]),
             cancellation_fee: still.pick(&[0, 2_500, 10_000]),
@@ -644,6 +647,7 @@ fn contract(place: usize, still: &mut Dice, dice: &mut Dice, programs: &[Program
         ended_at: dice.maybe(Dice::minute),
         settled: dice.pick(&[true, false]),
         amendments: dice.count(),
+        transfer_to: dice.maybe(|dice| OrgId::new(dice.uuid())),
         workload: still.maybe(|dice| dice.pick(Workload::ALL)),
         created_at: still.micros(),
         changed_at: dice.micros(),

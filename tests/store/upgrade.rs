@@ -35,6 +35,12 @@ const BACK: &str = "
     ALTER TABLE contracts DROP COLUMN ended_at;
     ALTER TABLE contracts DROP COLUMN settled;
     ALTER TABLE contracts DROP COLUMN amendments;
+    ALTER TABLE contracts DROP COLUMN resale;
+    ALTER TABLE contracts DROP COLUMN transfer_to;
+    DROP INDEX contracts_holder;
+    ALTER TABLE contracts DROP COLUMN holder;
+    ALTER TABLE listings DROP COLUMN reseller;
+    ALTER TABLE listings DROP COLUMN resale;
     ALTER TABLE credit_lines DROP COLUMN past_due_since;
     DROP TABLE caps;
     ALTER TABLE credit_lines DROP COLUMN review_at;

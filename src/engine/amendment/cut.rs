@@ -14,7 +14,7 @@ use super::{AmendmentKind, Plan};
 use crate::engine::bound;
 use crate::engine::capacity::on_lot;
 use crate::model::id::ContractId;
-use crate::model::{Gpus, Minute, Schedule, Window};
+use crate::model::{Gpus, Minute, Money, Schedule, Window};
 
 impl Engine {
     /// All that is left from the next slot on, for a fee.
@@ -36,10 +36,15 @@ impl Engine {
         let effective_at = self.effective(at, &before, from)?;
         let rest = Window::new(effective_at, before.window.end()).expect("it lies before the end");
         let lot = self.catalogue.sku(&before.sku).expect("a contract's SKU exists").gpus_per_node;
-        let promised = before.promised();
-        bound::within("gpus", gpus, lot, promised.min_over(rest) - 1)?;
+        let agreed = before.agreed();
+        bound::within("gpus", gpus, lot, agreed.min_over(rest) - 1)?;
         on_lot("gpus", gpus, lot)?;
-        let mut surplus = promised.since(effective_at);
+        let sold = before.resale.as_ref().map_or(Schedule::empty(), |it| it.sold_gpus());
+        if let Some(it) = sold.within(rest).find(|it| it.count > i64::from(gpus)) {
+            let (at, sold) = (it.window.start(), it.count);
+            return Err(Refusal::SoldOn { at, sold, asked: gpus });
+        }
+        let mut surplus = agreed.since(effective_at);
         surplus.add(rest, -i64::from(gpus));
         let mut stack = Stack::of(&before.allocations);
         let removed = stack.dearest(surplus);
@@ -63,6 +68,7 @@ impl Engine {
         id: ContractId,
         out: &mut Effects,
     ) {
+        self.withdraw_resales(at, id, out);
         self.accrue(at, id, at.now(), out);
         let before = self.contract(id).clone();
         let state = before.state;
@@ -112,6 +118,8 @@ impl Contract {
             // billed with this month.
             None => after.ended_at = Some(now.plus(1)),
         }
+        // What was sold on from then on is settled by the fee, or never.
+        after.resale_mut(|resale| resale.cut_from(from));
         after.cut(stack.draws(), from);
         (after, removed)
     }
@@ -172,11 +180,21 @@ fn less_of(
     Plan { kind, effective_at, before, after, removed, added, commitments, fee }
 }
 
-/// A part of what is removed, split among the parties as what is removed would have been.
+/// A part of what is removed, and all that is still owed on what was sold on: split among the
+/// parties as each would have been.
 fn fee(before: &Contract, after: &Contract) -> Bill {
+    let mut kept = after.clone();
+    kept.window = before.window;
+    kept.resale.clone_from(&before.resale);
+    let kept = kept.tally(before.window.end());
+    let mut owed = kept.clone();
+    owed.take(&after.tally(after.window.end()));
     let mut removed = before.tally(before.window.end());
-    removed.take(&after.tally(after.window.end()));
+    removed.take(&kept);
     let fee = removed.charge.portion(before.terms.cancellation_fee);
     let fees = fee.expect("a part is no more than the whole").min(removed.charge);
-    Bill { fees, ..removed.parts_of(fees) }
+    let mut fee = Bill { fees, ..removed.parts_of(fees) };
+    let Bill { charge, .. } = owed;
+    fee.add(&Bill { fees: charge, charge: Money::ZERO, delivered: 0, lost: 0, ..owed });
+    fee
 }

@@ -113,6 +113,8 @@ impl Engine {
                 programs.insert(place, frozen);
             }
         }
+        let origins = self.origins_of(&block.draws);
+        after.resale_mut(|resale| resale.join(origins));
         let mut stack = Stack::of(&before.allocations);
         stack.add(&block.draws);
         after.reallocate(stack.draws());

@@ -6,6 +6,9 @@
 
 mod cut;
 mod growth;
+mod transfer;
+
+pub use transfer::{Transfer, TransferStep};
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +35,12 @@ words! {
         Grow = "grow",
         /// Another pool stands in: see [`Move`].
         Substitute = "substitute",
+        /// A part of it was bought by another customer.
+        Resell = "resell",
+        /// What was sold on was given up by its buyer.
+        Release = "release",
+        /// It went to another organization of the group.
+        Transfer = "transfer",
     }
 }
 
@@ -86,7 +95,7 @@ pub struct Amendment {
 }
 
 /// A fee is a charge like another, but the platform's part of it is told apart.
-const FEE: Posting = Posting {
+pub(super) const FEE: Posting = Posting {
     more: EntryKind::FeeCharged,
     less: EntryKind::FeeCharged,
     platform: Account::GlCancellationFee,
@@ -94,21 +103,21 @@ const FEE: Posting = Posting {
 
 /// A change thought through: what it takes from a contract, adds to it and costs.
 #[derive(Debug)]
-struct Plan {
-    kind: AmendmentKind,
-    effective_at: Minute,
+pub(super) struct Plan {
+    pub(super) kind: AmendmentKind,
+    pub(super) effective_at: Minute,
     /// The contract, accrued to now.
-    before: Contract,
+    pub(super) before: Contract,
     /// The same with the change, its fee not yet charged.
-    after: Contract,
+    pub(super) after: Contract,
     /// Back to the listings.
-    removed: Vec<Draw>,
+    pub(super) removed: Vec<Draw>,
     /// From the listings.
-    added: Vec<Draw>,
+    pub(super) added: Vec<Draw>,
     /// What guarantors stand behind in addition.
-    commitments: Vec<Commitment>,
+    pub(super) commitments: Vec<Commitment>,
     /// The fee by its parts.
-    fee: Bill,
+    pub(super) fee: Bill,
 }
 
 impl Engine {
@@ -130,6 +139,11 @@ impl Engine {
         if own.amendments >= limits::AMENDMENTS_MAX && change != Change::Cancel {
             let most = usize::try_from(limits::AMENDMENTS_MAX).expect("a small bound");
             return Err(Refusal::TooMany { kind: "amendment", most });
+        }
+        let gives_up = matches!(change, Change::Cancel | Change::Shrink { .. });
+        if gives_up && !own.offered().is_empty() {
+            let (state, needed) = ("offered for resale", "withdrawn from resale");
+            return Err(Refusal::WrongState { kind: "contract", state, needed });
         }
         let before = own.accrued_by(at.now());
         let mut plan = match change {
@@ -177,7 +191,12 @@ impl Engine {
                 self.tell_parties(at, amended, &contract, None, out);
                 self.retry(at, &contract.sku, out);
             }
-            AmendmentKind::Extend | AmendmentKind::Grow | AmendmentKind::Substitute => {
+            AmendmentKind::Extend
+            | AmendmentKind::Grow
+            | AmendmentKind::Substitute
+            | AmendmentKind::Resell
+            | AmendmentKind::Release
+            | AmendmentKind::Transfer => {
                 self.tell_parties(at, amended, &contract, None, out);
             }
         }
@@ -186,10 +205,12 @@ impl Engine {
     /// Makes a plan true, of a contract that has accrued to now: posts the fee and the differences
     /// in credit, guarantees and capacity. What was earned does not change, because nothing before
     /// now does.
-    fn make(&mut self, at: &Stamp, plan: Plan, out: &mut Effects) {
+    pub(super) fn make(&mut self, at: &Stamp, plan: Plan, out: &mut Effects) {
         let Plan { before, after, removed, added, commitments, fee, kind: _, effective_at: _ } =
             plan;
         let Contract { id, line, pool, .. } = after;
+        // Whoever takes a contract takes the one it has looked at.
+        let after = Contract { transfer_to: None, ..after };
         self.post_parts(at, &after, &fee, FEE, at.now(), out);
         // The fee is less than what is removed, and so is held already.
         self.draw(at, line, fee.fees, id, at.now(), out);
@@ -209,7 +230,8 @@ impl Engine {
         self.commit_guarantees(at, &after, &commitments, out);
         self.restand(&before, &after, out);
         if !removed.is_empty() {
-            self.give_back(at, pool, &removed, Some(id), out);
+            self.give_back(at, pool, &before.homed(&removed), Some(id), out);
+            self.given_up_for_sellers(at, &before, &removed, out);
         }
         if !added.is_empty() {
             self.take(at, pool, &added, Some(id), out);
@@ -253,7 +275,7 @@ impl Engine {
 
 impl Plan {
     /// The record of it.
-    fn amendment(&self, at: &Stamp) -> Amendment {
+    pub(super) fn amendment(&self, at: &Stamp) -> Amendment {
         let Self { before, after, .. } = self;
         Amendment {
             contract: after.id,
@@ -276,9 +298,9 @@ impl Contract {
         Size { gpus: self.gpus, window: self.window, value: self.value }
     }
 
-    /// GPUs promised at an instant of its window.
+    /// GPUs agreed on at an instant of its window.
     fn gpus_at(&self, instant: Minute) -> Gpus {
-        Gpus::try_from(self.promised().at(instant)).expect("a contract promises a number of GPUs")
+        Gpus::try_from(self.agreed().at(instant)).expect("a contract is of a number of GPUs")
     }
 
     /// Has so many GPUs from an instant on, and until then what it had.
@@ -292,7 +314,7 @@ impl Contract {
     }
 
     /// Draws this and nothing else; what it is worth follows.
-    fn reallocate(&mut self, draws: Vec<Draw>) {
+    pub(super) fn reallocate(&mut self, draws: Vec<Draw>) {
         let worth = |draw: &Draw| draw.price.worth(draw.gpus, draw.window.minutes());
         self.worth = draws.iter().fold(Worth::ZERO, |sum, draw| sum.plus(worth(draw)));
         self.allocations = draws;

@@ -54,8 +54,13 @@ pub struct InvoiceLine {
 #[serde(rename_all = "snake_case")]
 pub enum Party {
     Provider(OrgId),
-    Vendor { program: ProgramId, vendor: OrgId },
+    Vendor {
+        program: ProgramId,
+        vendor: OrgId,
+    },
     Platform,
+    /// A customer of whom some of it was bought, above its own price.
+    Reseller(OrgId),
 }
 
 /// What one customer is charged for one month.
@@ -184,6 +189,9 @@ impl Sums {
         for part in &bill.programs {
             let party = Party::Vendor { program: part.program, vendor: part.vendor };
             self.add_part(party, part.share, part.charged);
+        }
+        for gain in &bill.gains {
+            self.add_part(Party::Reseller(gain.reseller), gain.amount, Money::ZERO);
         }
     }
 
@@ -399,6 +407,7 @@ impl Engine {
                     AccountKey::of(Account::GlVendorAccrued, vendor.uuid())
                 }
                 Party::Platform => AccountKey::of(Account::GlServiceCredit, operator.uuid()),
+                Party::Reseller(org) => AccountKey::of(Account::GlCreditBalance, org.uuid()),
             };
             let kind = EntryKind::InvoiceCredited;
             self.post_money(at, from, receivable, part.amount, kind, out);

@@ -184,6 +184,12 @@ impl Engine {
                         (own(Account::GlVendorAccrued), own(Account::GlVendorAvailable));
                     self.post_money(at, from, to, part.amount, EntryKind::PayableFreed, out);
                 }
+                Party::Reseller(org) => {
+                    let own = |account| AccountKey::of(account, org.uuid());
+                    let (from, to) =
+                        (own(Account::GlCreditBalance), own(Account::GlCreditAvailable));
+                    self.post_money(at, from, to, part.amount, EntryKind::PayableFreed, out);
+                }
                 // Its part was revenue when it was earned.
                 Party::Platform => {}
             }

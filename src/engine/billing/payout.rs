@@ -27,6 +27,8 @@ words! {
         Vendor = "vendor",
         /// What was recovered of a guarantor's loss.
         Guarantor = "guarantor",
+        /// What a customer gained by selling on.
+        Customer = "customer",
     }
 }
 
@@ -57,6 +59,7 @@ impl Payable {
             Payable::Provider => Account::GlProviderAvailable,
             Payable::Vendor => Account::GlVendorAvailable,
             Payable::Guarantor => Account::GlRecoveriesOwed,
+            Payable::Customer => Account::GlCreditAvailable,
         }
     }
 }

@@ -39,8 +39,8 @@ pub(in crate::engine) struct Yard {
     pub(in crate::engine) sku: Arc<Sku>,
     /// Phases less maintenance; with what other pools stand in for, less what stands in for others.
     pub(in crate::engine) installed: Schedule,
-    /// Installed less what contracts and firm quotes have taken. Below zero where a shortfall is
-    /// recorded.
+    /// Installed less what contracts and firm quotes have taken, but for what contracts offer to
+    /// others. Below zero where a shortfall is recorded.
     pub(in crate::engine) room: Schedule,
     /// What listings promise together, drafts too, and what listings that have left have sold.
     pub(in crate::engine) listed: Schedule,
@@ -68,6 +68,8 @@ pub struct Capacity {
     pub(in crate::engine) by_price: BTreeMap<SkuCode, Lane>,
     /// The same of each region: most orders name one, and it has few of a SKU's pools.
     pub(in crate::engine) by_region: BTreeMap<SkuCode, BTreeMap<RegionCode, Lane>>,
+    /// Those of them that customers sell on.
+    pub(in crate::engine) resales: BTreeSet<ListingId>,
     /// Where each listing that can still change is.
     pub(in crate::engine) by_listing: BTreeMap<ListingId, usize>,
 }
@@ -258,6 +260,13 @@ impl Capacity {
         let before = self.by_listing.insert(listing.id, at);
         assert!(before.is_none(), "a listing is added once");
         let yard = &mut self.yards[at];
+        if listing.resale.is_some() {
+            // Its capacity was listed once already. What of it is on offer, the contract says.
+            self.resales.insert(listing.id);
+            yard.stand(Offer { listing, free: Schedule::empty() });
+            self.reorder(at);
+            return;
+        }
         yard.listed.add(listing.window, i64::from(listing.gpus));
         match listing.state {
             ListingState::Draft => yard.drafts.push(listing),
@@ -306,6 +315,19 @@ impl Capacity {
         self.lend(pool, parts);
     }
 
+    /// What a contract offers to others of what it has: free, and in the pool's room.
+    pub(in crate::engine) fn offer_on(&mut self, pool: PoolId, draws: &[Draw]) {
+        let at = self.index(pool);
+        let yard = &mut self.yards[at];
+        for draw in draws {
+            let mut offers = yard.offers.iter_mut();
+            let offer = offers.find(|offer| offer.listing.id == draw.listing);
+            let offer = offer.expect("what is on offer has a listing");
+            offer.free.add(draw.window, i64::from(draw.gpus));
+            yard.room.add(draw.window, i64::from(draw.gpus));
+        }
+    }
+
     /// A listing leaves. What it has sold from then on still binds the pool, the rest is free to be
     /// listed.
     pub(in crate::engine) fn remove(&mut self, listing: &Listing) {
@@ -315,7 +337,11 @@ impl Capacity {
             Some(place) => {
                 let offer = yard.offers.remove(place);
                 yard.draw_outline();
-                yard.listed.subtract_all(&offer.free);
+                match self.resales.remove(&listing.id) {
+                    // It goes on as what it was: reserved.
+                    true => yard.room.subtract_all(&offer.free),
+                    false => yard.listed.subtract_all(&offer.free),
+                }
             }
             None => {
                 yard.drafts.retain(|draft| draft.id != listing.id);

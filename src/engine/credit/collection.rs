@@ -280,6 +280,9 @@ impl Engine {
                 AccountKey::of(Account::GlVendorAvailable, vendor.uuid())
             }
             Bearer::Party(Party::Platform) => self.own(Account::GlRecoveries),
+            Bearer::Party(Party::Reseller(org)) => {
+                AccountKey::of(Account::GlCreditAvailable, org.uuid())
+            }
         }
     }
 
@@ -312,6 +315,7 @@ impl Engine {
                     AccountKey::of(Account::GlVendorAccrued, vendor.uuid())
                 }
                 Party::Platform => self.own(Account::GlCreditLoss),
+                Party::Reseller(org) => AccountKey::of(Account::GlCreditBalance, org.uuid()),
             };
             self.post_money(at, loses, receivable, part.amount, EntryKind::WrittenOff, out);
             collection.bears(Bearer::Party(part.party), part.amount);

@@ -28,6 +28,7 @@ impl Engine {
     ) -> Vec<ContractBrief> {
         let from = window.start().max(at.now());
         let Some(window) = Window::new(from, window.end()) else { return Vec::new() };
+        self.withdraw_short_resales(at, pool, window, out);
         self.revoke_quotes(at, pool, window, out);
         let mut affected = self.run_short(pool, window);
         let Some(yard) = self.capacity.yard(pool).filter(|_| !affected.is_empty()) else {

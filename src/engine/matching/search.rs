@@ -163,8 +163,9 @@ impl<'a> Search<'a> {
 
     /// As `hurdle`, of a listing that may be sold out.
     pub(super) fn mismatch(&self, listing: &Listing, sizes: Sizes) -> Option<Reason> {
-        let Buyer { org, segment, country } = self.buyer;
-        if listing.provider == org {
+        let Buyer { org, segment, country, resales } = self.buyer;
+        let is_barred = listing.resale.is_some_and(|it| !resales || it.reseller == org);
+        if listing.provider == org || is_barred {
             return Some(Reason::NoListing);
         }
         let (segments, countries) = (&listing.audience.segments, &listing.audience.countries);

@@ -5,17 +5,21 @@
 //! shrink  O1 C1 32 [from=20h] [fee=] [dry]   so many GPUs are left
 //! extend  O1 C1 34h [<=2.60] [dry]           until then
 //! grow    O1 C1 96 [from=20h] [<=2.60] [dry] so many GPUs there will be
+//! group   C1 tidal                           the operator says to whom it belongs; `-`: to nobody
+//! transfer O1 C1 C2                          offers it to C2; `-`: to nobody
+//! receive O1 C2 [dry]                        takes it
+//! hand    O1 C1 C2                           both at once
 //! terminate O1                               as when its customer defaults
 //! terms   O1 -> ...                          state, size, window, value, worth, draws, programs
 //! ```
 //!
 //! A change is asked first without being done: the answer of the deed must be the same.
 
-use super::super::amendment::Change;
+use super::super::amendment::{Change, Transfer, TransferStep};
 use super::super::command::ChangeContract;
 use super::super::{Answer, Command, Effects, Refusal};
 use super::script::{Stage, money, number, price, spell_window, time};
-use crate::model::id::ContractId;
+use crate::model::id::{ContractId, OrgId};
 
 impl Stage {
     /// Says a line about changes; `None` when it is none.
@@ -28,6 +32,17 @@ impl Stage {
             ["shrink", _, _, gpus, ..] => Change::Shrink { gpus: number(gpus), from },
             ["extend", _, _, end, ..] => Change::Extend { end: time(end), limit },
             ["grow", _, _, gpus, ..] => Change::Grow { gpus: number(gpus), from, limit },
+            ["group", who, group] => return Some(self.group(who, group)),
+            ["transfer", name, customer, to] => return Some(self.transfer(name, customer, to)),
+            ["hand", name, customer, to] => {
+                let offered = self.transfer(name, customer, to);
+                let taken = !offered.starts_with("refused");
+                return Some(if taken { self.accept(name, to, false) } else { offered });
+            }
+            ["receive", name, customer, ..] => {
+                let dry = words.contains(&"dry");
+                return Some(self.accept(name, customer, dry));
+            }
             ["terminate", name] => return Some(self.terminate(name)),
             ["terms", name] => return Some(self.show_terms(name)),
             _ => return None,
@@ -66,6 +81,47 @@ impl Stage {
             it.before.value,
             it.held_before,
         )
+    }
+
+    fn group(&mut self, who: &str, group: &str) -> String {
+        let org = OrgId::new(self.named(&format!("{who}.org")));
+        let group = (group != "-").then(|| group.parse().expect("a code"));
+        self.tell("operator", Command::GroupOrganization { org, group })
+    }
+
+    fn transfer(&mut self, name: &str, customer: &str, to: &str) -> String {
+        let contract = ContractId::new(self.named(name));
+        let to = (to != "-").then(|| OrgId::new(self.named(&format!("{to}.org"))));
+        let actor = self.actor(customer);
+        let offer = |dry_run| {
+            let step = TransferStep::Offer { to };
+            Command::Transfer(Transfer { contract, step, dry_run })
+        };
+        let quoted = self.apply(actor, offer(true));
+        let done = self.apply(actor, offer(false));
+        assert_eq!(quoted, done, "an offer is as it was quoted");
+        self.spell(done)
+    }
+
+    fn accept(&mut self, name: &str, customer: &str, dry: bool) -> String {
+        let contract = ContractId::new(self.named(name));
+        let actor = self.actor(customer);
+        let take = |dry_run| {
+            let step = TransferStep::Take;
+            Command::Transfer(Transfer { contract, step, dry_run })
+        };
+        let quoted = self.apply(actor, take(true));
+        if dry {
+            return self.spell_change(quoted);
+        }
+        let done = self.apply(actor, take(false));
+        let amendment = |outcome: &Result<Answer, Refusal>| match outcome {
+            Ok(Answer::Amended { amendment, .. }) => Ok(amendment.clone()),
+            Ok(other) => panic!("{other:?}"),
+            Err(refusal) => Err(refusal.clone()),
+        };
+        assert_eq!(amendment(&quoted), amendment(&done), "a transfer is as it was quoted");
+        self.spell_change(done)
     }
 
     /// As a default does to each of its customer's contracts.

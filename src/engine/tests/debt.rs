@@ -117,6 +117,7 @@ impl Stage {
                 Bearer::Party(Party::Provider(org)) => name(org),
                 Bearer::Party(Party::Vendor { vendor, .. }) => name(vendor),
                 Bearer::Party(Party::Platform) => "platform".to_owned(),
+                Bearer::Party(Party::Reseller(org)) => name(org),
             };
             said += &format!(" {who}={}/{}", borne.recovered, borne.amount);
         }

@@ -37,6 +37,7 @@ fn contract(programs: Vec<Arc<FrozenProgram>>, commitments: Vec<Commitment>) -> 
         id: ContractId::new(id),
         order: OrderId::new(id),
         customer: OrgId::new(id),
+        ordered_by: OrgId::new(id),
         line: LINE,
         provider: OrgId::new(id),
         pool: PoolId::new(id),
@@ -54,6 +55,8 @@ fn contract(programs: Vec<Arc<FrozenProgram>>, commitments: Vec<Commitment>) -> 
         substitutes: Vec::new(),
         degraded: false,
         losses: Vec::new(),
+        resale: None,
+        transfer_to: None,
         terms: Terms {
             platform_fee: 500,
             cancellation_fee: 2_500,

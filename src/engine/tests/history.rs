@@ -10,8 +10,9 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::super::amendment::Change;
+use super::super::amendment::{Change, TransferStep};
 use super::super::contract::Contract;
+use super::super::ledger::{Entry, EntryKind};
 use super::super::{Actor, Command, Effects, Engine, Settings};
 use super::script::{Stage, number, time};
 use crate::model::{Minute, Month};
@@ -56,10 +57,11 @@ fn step(base: u32) -> impl Strategy<Value = String> {
         10 => (pool, 1..6_u32).prop_map(|(pool, window)| format!("mended {pool} {window}")),
         10 => (0..60_u32).prop_map(move |hour| format!("postpone E 1 {}h", base + hour)),
         40 => Just("wait".to_owned()),
-        8 => Just("leap".to_owned()),
-        80 => change(),
-        110 => till(),
+        4 => Just("leap".to_owned()),
+        100 => change(),
+        90 => till(),
         2 => debt(),
+        60 => resale(),
     ]
 }
 
@@ -119,6 +121,22 @@ fn change() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Parts of contracts that are offered to others, and taken back; contracts that go to others.
+fn resale() -> impl Strategy<Value = String> {
+    let customer = prop::sample::select(vec!["OWNER", "OWNER", "OWNER", "C1"]);
+    let taker = prop::sample::select(vec!["C1", "C2", "C3"]);
+    prop_oneof![
+        6 => (customer, 0..12_u32, 1..8_u32, 1..6_u32, 100..300_u32)
+            .prop_map(|(customer, late, hours, lots, cents)| {
+                let ask = format!("{}.{:02}", cents / 100, cents % 100);
+                format!("resell NEW OLDC {customer} {} {late}/{hours} @{ask}", lots * 4)
+            }),
+        1 => Just("unsell OLDC OWNER".to_owned()),
+        // C3 is of no group.
+        3 => taker.prop_map(|to| format!("hand OLDC OWNER {to}")),
+    ]
+}
+
 /// The words of a change with the contract's own numbers in the place of "more" and "fewer".
 fn of_contract(step: &str, name: &str, owner: &str, it: &Contract) -> String {
     let hours = |minute: Minute| minute.since(time("0h")) / 60;
@@ -152,6 +170,8 @@ fn market() -> Stage {
         "line C1 20000",
         "line C2 9000",
         "line C3 90000",
+        "group C1 tidal",
+        "group C2 tidal",
     ] {
         stage.line(line, 0);
     }
@@ -172,7 +192,6 @@ fn play(runner: &mut TestRunner, steps: usize) -> Stage {
     let listings = vec!["L0".to_owned()];
     let mut names = Names { orders: Vec::new(), quotes: Vec::new(), listings };
     let mut minutes = 0;
-    let mut owners: BTreeMap<String, String> = BTreeMap::new();
     for number in 0..steps {
         let base = u32::try_from(minutes / 60).expect("a few years");
         let drawn = (step(base), any::<prop::sample::Index>());
@@ -193,15 +212,12 @@ fn play(runner: &mut TestRunner, steps: usize) -> Stage {
             let live: Vec<Contract> = all.filter(|it| !answers || waits(it.id)).cloned().collect();
             let Some(contract) = (!live.is_empty()).then(|| index.get(&live)) else { continue };
             let order = stage.name_of(contract.id.uuid());
-            line = of_contract(&step, order, &owners[order], contract);
+            let owner = stage.name_of(contract.customer.uuid()).trim_end_matches(".org");
+            line = of_contract(&line, order, owner, contract);
         }
         line = line.replace("OLDQ", &pick(&names.quotes));
         match step.split(' ').next() {
-            Some("order" | "take") => {
-                let customer = step.split(' ').nth(2).expect("an order is somebody's");
-                owners.insert(name.clone(), customer.to_owned());
-                names.orders.push(name);
-            }
+            Some("order" | "take") => names.orders.push(name),
             Some("quote") => names.quotes.push(name),
             Some("listing") => names.listings.push(name),
             Some("wait") => {
@@ -271,6 +287,8 @@ fn kind_of(command: &Command) -> &'static str {
             Change::Extend { .. } => "extend",
             Change::Grow { .. } => "grow",
         },
+        Command::Transfer(ask) if ask.step == TransferStep::Take => "receive",
+
         other => other.verb(),
     }
 }
@@ -281,16 +299,19 @@ fn random_histories_keep_every_promise() {
     let commands = asked.map_or(20_000, |count| count.parse().expect("a number of commands"));
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let (mut done, mut kinds) = (0, BTreeMap::new());
+    let (mut done, mut kinds, mut sales) = (0, BTreeMap::new(), 0);
     while done < commands {
         let stage = play(&mut runner, 200);
         assert_replays(&stage);
         for (_, command) in stage.history() {
             *kinds.entry(kind_of(command)).or_insert(0) += 1;
         }
+        let sold = |entry: &&Entry| entry.kind == EntryKind::CapacityResold;
+        sales += stage.moved.iter().filter(sold).count();
         done += 200;
     }
     // A history of refusals would prove little.
+    assert!(sales * 4_000 >= commands, "{sales} sales in {commands}: {kinds:?}");
     let often =
         ["cancel", "shrink", "extend", "grow", "report_delivery", "place_order", "add_maintenance"];
     let money = ["record_payment", "pay_out", "close_period", "credit_invoice", "default_line"];
@@ -301,10 +322,12 @@ fn random_histories_keep_every_promise() {
         "grant_credit",
         "end_maintenance",
         "answer_substitution",
+        "receive",
+        "resell",
     ];
     let least = often.map(|kind| (kind, 1_000)).into_iter();
-    let least = least.chain(money.map(|kind| (kind, 2_000)));
-    for (kind, one_in) in least.chain(seldom.map(|kind| (kind, 5_000))) {
+    let least = least.chain(money.map(|kind| (kind, 4_000)));
+    for (kind, one_in) in least.chain(seldom.map(|kind| (kind, 10_000))) {
         let done = kinds.get(kind).copied().unwrap_or(0);
         assert!(done * one_in >= commands, "{done} of {kind} in {commands}: {kinds:?}");
     }

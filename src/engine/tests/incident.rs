@@ -314,3 +314,26 @@ fn a_shortfall_that_no_incident_knows_of_is_found() {
     });
     assert!(closed.contains("closed and still in memory"), "{closed}");
 }
+
+#[test]
+fn what_runs_short_is_nobody_elses() {
+    check(
+        "
+        pool     A gb300 96
+        listing  L1 A 96 24h..124h @2.00
+        line     C1 90000
+        line     C2 90000
+        order    O1 C1 96 24h..48h <=2.00   -> contract 4608.00
+        resell   R1 O1 C1 48 30h..40h @2.10
+        free     A 30h..40h                 -> 48
+        # Half of the pool goes away: what is on offer is needed by the contract itself.
+        maintain A 32h..36h 48              -> touched O1
+        free     A 30h..40h                 -> 0
+        sold     O1                         -> offers sold bought
+        contract O1                         -> contract 4224.00 degraded
+        order    O2 C2 4 30h..32h <=2.10    -> expired
+        resell   R2 O1 C1 4 40h..44h @2.10  -> refused WrongState state=\"degraded
+        transfer O1 C1 C2                   -> refused
+        ",
+    );
+}

@@ -208,7 +208,12 @@ pub(super) fn wish() -> impl Strategy<Value = Wish> {
                 latest: (slot + range) * 4,
                 minutes: slots * 20,
                 limit: limit.map(price),
-                buyer: Buyer { org: org(who), segment, country: at.parse().expect("a country") },
+                buyer: Buyer {
+                    org: org(who),
+                    segment,
+                    country: at.parse().expect("a country"),
+                    resales: true,
+                },
                 now: minute(now),
             }
         },
@@ -362,6 +367,7 @@ fn shelf(pool: PoolId, site: &Site, offered: &Offered, number: u64) -> Option<Sh
             countries: offered.countries.iter().map(|c| c.parse().expect("a country")).collect(),
         },
         program: None,
+        resale: None,
         state: offered.state,
         taken: 0,
         published_seq: offered.age * 100 + number,

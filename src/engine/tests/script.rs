@@ -15,7 +15,8 @@
 //! report, grant, finalize, pay, payout, close, books ...: see `till.rs`
 //! state, default, claimpaid, writeoff, recover, debt, told ...: see `debt.rs`
 //! postpone, mended, accept, reject, incident ...: see `mishap.rs`
-//! cancelc, shrink, extend, grow, terminate, terms: see `change.rs`
+//! cancelc, shrink, extend, grow, transfer, receive, terminate, terms: see `change.rs`
+//! resell, unsell, sold, went: see `resold.rs`
 //! order O1, contract O1, credit C1, free A 10h..12h, listing L1, book GL …  with `-> …` look
 //! ```
 //!
@@ -31,6 +32,7 @@ use super::super::capacity::{FactoryState, Phase};
 use super::super::catalogue::{Region, Sku};
 use super::super::command::{Approve, NewSession, OrderKind, PlaceOrder, PublishListing, SignUp};
 use super::super::event::EventKind;
+use super::super::ledger::{Book, Entry};
 use super::super::listing::{Audience, OrderLimits};
 use super::super::matching::Draw;
 use super::super::order::{Ask, Start, TimeInForce};
@@ -67,6 +69,8 @@ pub struct Stage {
     commands: Vec<(Stamp, Command)>,
     /// What organizations were told and nobody has looked at.
     pub told: Vec<(OrgId, EventKind)>,
+    /// What was posted in the books of capacity.
+    pub moved: Vec<Entry>,
     /// The engine is rebuilt and compared after every so many commands that changed something.
     pub rebuild_every: usize,
 }
@@ -81,6 +85,7 @@ impl Stage {
             lines: BTreeMap::new(),
             commands: Vec::new(),
             told: Vec::new(),
+            moved: Vec::new(),
             rebuild_every: 1,
         };
         stage.found();
@@ -185,6 +190,8 @@ impl Stage {
         let is_kept = outcome.is_ok() || key.is_some();
         assert!(is_kept, "a refusal noted something: {outcome:?}");
         self.commands.push((at, command));
+        let of_capacity = |it: &&Entry| it.debit.account.book() == Book::Cap;
+        self.moved.extend(out.entries.iter().filter(of_capacity));
         self.told.extend(out.events.iter().map(|event| (event.org, event.kind)));
         assert_eq!(self.engine.audit(), Vec::<String>::new(), "after {outcome:?}");
         if !self.commands.len().is_multiple_of(self.rebuild_every) {
@@ -314,6 +321,7 @@ impl Stage {
                 let said = self.run_money(words).or_else(|| self.run_debt(words));
                 let said = said.or_else(|| self.run_change(words));
                 let said = said.or_else(|| self.run_mishap(words));
+                let said = said.or_else(|| self.run_resale(words));
                 said.unwrap_or_else(|| panic!("what is `{}`?", words.join(" ")))
             }
         }

@@ -285,15 +285,17 @@ impl Reader {
     /// When the database cannot be reached or read.
     pub fn unsettled_contracts(&self, line: &LineId) -> Result<Vec<Contract>, Fault> {
         self.read(|db| {
-            // Contracts are found by their customer, who has few lines.
+            // Contracts are found by who ordered them or has them since, who has few lines.
             let owner = lines::table.find(uid(line.uuid())).select(lines::org);
             let owners: Vec<Uid> = on!(db, load, owner)?;
             let Some(owner) = owners.first().copied() else { return Ok(Vec::new()) };
+            let holds = contracts::holder.is_not_null();
+            let holds = holds.and(contracts::holder.assume_not_null().eq(owner));
             let rows: Vec<ContractRow> = on!(
                 db,
                 load,
                 contracts::table
-                    .filter(contracts::customer.eq(owner))
+                    .filter(contracts::customer.eq(owner).or(holds))
                     .filter(diesel::dsl::not(contracts::settled))
                     .filter(contracts::line.eq(uid(line.uuid())))
                     .order(contracts::id)

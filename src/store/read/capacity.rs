@@ -180,6 +180,10 @@ impl Reader {
                 state.map(|state| listings::state.eq(state.as_str())),
                 owner_or_public.map(|owner| listings::provider
                     .eq(uid(owner.uuid()))
+                    .or(listings::reseller
+                        .assume_not_null()
+                        .eq(uid(owner.uuid()))
+                        .and(listings::reseller.is_not_null()))
                     .or(listings::state.eq_any(public)))
             )
         })?;

@@ -94,7 +94,9 @@ impl Reader {
                 None => contracts_where(db, filter, page, Side::Any)?,
                 // Each side has its index; asked at once, neither would serve.
                 Some(party) => {
-                    let bought = contracts_where(db, filter, page, Side::Customer(party))?;
+                    let ordered = contracts_where(db, filter, page, Side::Customer(party))?;
+                    let taken = contracts_where(db, filter, page, Side::Holder(party))?;
+                    let bought = newest_of_both(ordered, taken, |row| row.id);
                     let sold = contracts_where(db, filter, page, Side::Provider(party))?;
                     newest_of_both(bought, sold, |row| row.id)
                 }
@@ -163,7 +165,7 @@ fn unfilled_orders(
     )
 }
 
-/// An order's contract wears its id and is its customer's.
+/// An order's contract wears its id, and its customer's who ordered it: whoever has it now.
 fn filled_orders(
     db: &mut Db,
     org: OrgId,
@@ -197,7 +199,10 @@ fn filled_orders(
 #[derive(Clone, Copy)]
 enum Side {
     Any,
+    /// Who ordered it and has it.
     Customer(OrgId),
+    /// To whom it went since.
+    Holder(OrgId),
     Provider(OrgId),
 }
 
@@ -208,16 +213,20 @@ fn contracts_where(
     side: Side,
 ) -> Result<Vec<ContractRow>, Fault> {
     let ContractFilter { party: _, state, pool } = filter;
-    let (customer, provider) = match side {
-        Side::Any => (None, None),
-        Side::Customer(org) => (Some(org), None),
-        Side::Provider(org) => (None, Some(org)),
+    let (customer, holder, provider) = match side {
+        Side::Any => (None, None, None),
+        Side::Customer(org) => (Some(org), None, None),
+        Side::Holder(org) => (None, Some(org), None),
+        Side::Provider(org) => (None, None, Some(org)),
     };
     page!(
         db,
         contracts,
         page,
         customer.map(|org| contracts::customer.eq(uid(org.uuid()))),
+        customer.map(|_| contracts::holder.is_null()),
+        holder.map(|org| contracts::holder.assume_not_null().eq(uid(org.uuid()))),
+        holder.map(|_| contracts::holder.is_not_null()),
         provider.map(|org| contracts::provider.eq(uid(org.uuid()))),
         state.map(|state: ContractState| contracts::state.eq(state.as_str())),
         pool.map(|pool| contracts::pool.eq(uid(pool.uuid())))

@@ -49,6 +49,7 @@ row! {
         provider_part: Number,
         platform_part: Number,
         programs: Text,
+        gains: Text,
     }
     moving { }
 }
@@ -161,8 +162,17 @@ impl TryFrom<InvoiceRow> for Invoice {
 impl From<&InvoiceLine> for InvoiceLineRow {
     fn from(thing: &InvoiceLine) -> Self {
         let InvoiceLine { invoice, place, month, contract, provider, sku, window, bill } = thing;
-        let Bill { charge, fees, credits, delivered, lost, provider: own, platform, programs } =
-            bill;
+        let Bill {
+            charge,
+            fees,
+            credits,
+            delivered,
+            lost,
+            provider: own,
+            platform,
+            programs,
+            gains,
+        } = bill;
         Self {
             invoice: uid(invoice.uuid()),
             place: i64::from(*place),
@@ -180,6 +190,7 @@ impl From<&InvoiceLine> for InvoiceLineRow {
             provider_part: own.micros(),
             platform_part: platform.micros(),
             programs: json(programs),
+            gains: json(gains),
         }
     }
 }
@@ -204,6 +215,7 @@ impl TryFrom<InvoiceLineRow> for InvoiceLine {
                 provider: Money::from_micros(row.provider_part),
                 platform: Money::from_micros(row.platform_part),
                 programs: parse("invoice_lines.programs", &row.programs)?,
+                gains: parse("invoice_lines.gains", &row.gains)?,
             },
         })
     }

@@ -1,6 +1,6 @@
 //! SKUs, regions, factories, pools and listings as rows.
 
-use super::{code, count, country, json, natural, number, parse, price, uid, window, word};
+use super::{code, count, country, json, maybe, natural, number, parse, price, uid, window, word};
 use crate::engine::capacity::{Factory, FactoryState, Pool};
 use crate::engine::catalogue::{Region, Sku};
 use crate::engine::listing::{Listing, ListingState};
@@ -55,6 +55,8 @@ row! {
         sku: Text,
         region: Text,
         created_at: Number,
+        reseller: MaybeId,
+        resale: MaybeText,
     }
     moving {
         program: MaybeId,
@@ -223,6 +225,7 @@ impl From<&Listing> for ListingRow {
             limits,
             audience,
             program,
+            resale,
             state,
             taken,
             published_seq,
@@ -236,6 +239,8 @@ impl From<&Listing> for ListingRow {
             sku: sku.as_str().to_owned(),
             region: region.as_str().to_owned(),
             created_at: created_at.count(),
+            reseller: resale.map(|source| uid(source.reseller.uuid())),
+            resale: resale.as_ref().map(json),
             program: program.map(|program| uid(program.uuid())),
             gpus: i64::from(*gpus),
             start_at: window.start().count(),
@@ -266,6 +271,7 @@ impl TryFrom<ListingRow> for Listing {
             limits: parse("listings.limits", &row.limits)?,
             audience: parse("listings.audience", &row.audience)?,
             program: row.program.map(|program| ProgramId::new(program.0)),
+            resale: maybe(row.resale, |text| parse("listings.resale", &text))?,
             state: word("listings.state", &row.state, ListingState::read)?,
             taken: row.taken,
             published_seq: natural("listings.published_seq", row.published_seq)?,

@@ -18,7 +18,6 @@ row! {
     fixed {
         order_id: Id,
         customer: Id,
-        line: Id,
         provider: Id,
         sku: Text,
         region: Text,
@@ -30,6 +29,8 @@ row! {
         created_at: Number,
     }
     moving {
+        holder: MaybeId,
+        line: Id,
         pool: Id,
         gpus: Number,
         start_at: Number,
@@ -48,6 +49,7 @@ row! {
         losses: Text,
         substitutes: Text,
         degraded: Flag,
+        resale: MaybeText,
         delivered: Number,
         lost: Number,
         unbilled: MaybeText,
@@ -55,6 +57,7 @@ row! {
         ended_at: MaybeNumber,
         settled: Flag,
         amendments: Number,
+        transfer_to: MaybeId,
         changed_at: Number,
     }
 }
@@ -102,6 +105,7 @@ impl From<&Contract> for ContractRow {
             id,
             order,
             customer,
+            ordered_by,
             line,
             provider,
             pool,
@@ -119,6 +123,7 @@ impl From<&Contract> for ContractRow {
             losses,
             substitutes,
             degraded,
+            resale,
             terms,
             commitments,
             state,
@@ -131,6 +136,7 @@ impl From<&Contract> for ContractRow {
             ended_at,
             settled,
             amendments,
+            transfer_to,
             workload,
             created_at,
             changed_at,
@@ -141,7 +147,9 @@ impl From<&Contract> for ContractRow {
         Self {
             id: uid(id.uuid()),
             order_id: uid(order.uuid()),
-            customer: uid(customer.uuid()),
+            customer: uid(ordered_by.uuid()),
+            // Most stay with who ordered them.
+            holder: (customer != ordered_by).then(|| uid(customer.uuid())),
             line: uid(line.uuid()),
             provider: uid(provider.uuid()),
             sku: sku.as_str().to_owned(),
@@ -170,6 +178,7 @@ impl From<&Contract> for ContractRow {
             losses: json(losses),
             substitutes: json(substitutes),
             degraded: *degraded,
+            resale: resale.as_ref().map(json),
             delivered: *delivered,
             lost: *lost,
             unbilled: Some(json(unbilled)),
@@ -177,6 +186,7 @@ impl From<&Contract> for ContractRow {
             ended_at: ended_at.map(Minute::count),
             settled: *settled,
             amendments: i64::from(*amendments),
+            transfer_to: transfer_to.map(|org| uid(org.uuid())),
             changed_at: changed_at.count(),
         }
     }
@@ -206,7 +216,8 @@ impl ContractRow {
         let mut contract = Contract {
             id: ContractId::new(self.id.0),
             order: OrderId::new(self.order_id.0),
-            customer: OrgId::new(self.customer.0),
+            customer: OrgId::new(self.holder.unwrap_or(self.customer).0),
+            ordered_by: OrgId::new(self.customer.0),
             line: LineId::new(self.line.0),
             provider: OrgId::new(self.provider.0),
             pool: PoolId::new(self.pool.0),
@@ -224,6 +235,7 @@ impl ContractRow {
             losses: parse("contracts.losses", &self.losses)?,
             substitutes: parse("contracts.substitutes", &self.substitutes)?,
             degraded: self.degraded,
+            resale: maybe(self.resale, |text| parse("contracts.resale", &text))?,
             terms,
             commitments: parse("contracts.commitments", &self.commitments)?,
             state: word("contracts.state", &self.state, ContractState::read)?,
@@ -236,6 +248,7 @@ impl ContractRow {
             ended_at: self.ended_at.map(Minute::new),
             settled: self.settled,
             amendments: count("contracts.amendments", self.amendments)?,
+            transfer_to: self.transfer_to.map(|org| OrgId::new(org.0)),
             workload: maybe(self.workload, |text| {
                 word("contracts.workload", &text, Workload::read)
             })?,
