@@ -33,6 +33,8 @@ const fn path(account: Account) -> Option<&'static str> {
         A::GlInTransit => Some("Liabilities:2130-Payout-In-Transit"),
         A::GlVendorAccrued => Some("Liabilities:2200-Vendor-Accrued"),
         A::GlVendorAvailable => Some("Liabilities:2210-Vendor-Available"),
+        A::GlCreditBalance => Some("Liabilities:2350-Customer-Gains-Accrued"),
+        A::GlCreditAvailable => Some("Liabilities:2360-Customer-Gains-Available"),
         A::GlRecoveriesOwed => Some("Liabilities:2500-Recoveries-Owed"),
         A::GlPlatformFee => Some("Income:4100-Platform-Fee"),
         A::GlCancellationFee => Some("Income:4200-Cancellation-Fee"),

@@ -406,7 +406,7 @@ mod tests {
     #[test]
     fn every_refusal_has_its_own_problem_and_page() {
         let all = every_refusal();
-        assert_eq!(all.len(), 47, "one of each: the count in `Refusal::code`");
+        assert_eq!(all.len(), 49, "one of each: the count in `Refusal::code`");
         for refusal in all {
             let problem = Problem::from(&refusal);
             assert_eq!(problem.kind().code, refusal.code());

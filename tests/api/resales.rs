@@ -205,7 +205,10 @@ fn a_contract_goes_to_a_sister_that_accepts_it() {
     assert_eq!(quote["contract"]["customer"], done["contract"]["customer"]);
     assert_eq!(done["amendment"]["kind"], "transfer");
     assert_eq!(cents(&done["amendment"]["held_after"]), 384_000);
-    assert_eq!(sister.get(&path).expect(200), done["contract"], "it is kept as it was answered");
+    let mut kept = sister.get(&path).expect(200);
+    assert_eq!(cents(&kept["paid"]), 0);
+    kept.as_object_mut().expect("an object").remove("paid");
+    assert_eq!(kept, done["contract"], "it is kept as it was answered");
     customer.get(&path).refused(404, "not_found");
     let theirs = sister.get(&format!("/v1/credit_lines/{line}")).expect(200);
     assert_eq!((cents(&theirs["held"]), cents(&stage.balances()["held"])), (384_000, 0));

@@ -42,6 +42,7 @@ const BACK: &str = "
     ALTER TABLE listings DROP COLUMN reseller;
     ALTER TABLE listings DROP COLUMN resale;
     ALTER TABLE credit_lines DROP COLUMN past_due_since;
+    DROP INDEX entries_corrections;
     DROP TABLE caps;
     ALTER TABLE credit_lines DROP COLUMN review_at;
     ALTER TABLE credit_lines DROP COLUMN review;

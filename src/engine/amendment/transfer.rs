@@ -114,7 +114,7 @@ impl Engine {
         }
         self.transferable(offered)?;
         let before = offered.accrued_by(at.now());
-        let line = self.admits(taker.id, before.unaccrued())?;
+        let line = self.line_for(taker.id, before.unaccrued())?;
         let supported = before.left_to_charge();
         let supported: Vec<(&FrozenProgram, Money)> =
             supported.iter().map(|(frozen, left)| (frozen.as_ref(), *left)).collect();
@@ -167,8 +167,8 @@ impl Engine {
         Ok(Answer::Amended { amendment, contract })
     }
 
-    /// A contract that may go to another: live, short of nothing, nothing of it on offer, its line in
-    /// good standing.
+    /// A contract that may go to another: live, short of nothing, nothing of it on offer, its line
+    /// in good standing.
     fn transferable(&self, contract: &Contract) -> Result<(), Refusal> {
         let wrong = |state, needed| Err(Refusal::WrongState { kind: "contract", state, needed });
         if !contract.is_live() {

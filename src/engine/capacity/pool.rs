@@ -88,7 +88,7 @@ impl Engine {
         }
         no_later("end_at", window.end(), Minute::new(limits::MINUTE_MAX))?;
         on_lot("gpus", gpus, yard.sku.gpus_per_node)?;
-        let installed = yard.installed.min_over(window);
+        let installed = self.removable(yard).min_over(window);
         bound::within("gpus", i64::from(gpus), 1, installed)?;
         bound::note("note", &note)?;
         // From here it must succeed: every question has been asked.
@@ -126,7 +126,7 @@ impl Engine {
         bound::note("note", note)?;
         let window = Window::new(late.from, from).expect("it comes later");
         // Maintenance that counts on it ends first; what stands in for another pool stays.
-        let installed = yard.installed.min_over(window);
+        let installed = self.removable(yard).min_over(window);
         bound::within("phase", late.gpus, 1, installed)?;
         // From here it must succeed: every question has been asked.
         let index = self.capacity.index(pool);

@@ -64,8 +64,15 @@ impl Engine {
         }
     }
 
-    /// The customer's line, if it may take a new hold of `needed`.
+    /// The customer's line, if it may take a new hold of `needed`, and so may its group.
     pub(in crate::engine) fn admits(&self, org: OrgId, needed: Money) -> Result<LineId, Refusal> {
+        let line = self.line_for(org, needed)?;
+        self.group_admits(org, needed)?;
+        Ok(line)
+    }
+
+    /// The customer's line, if it may take a hold of `needed` that is its group's already.
+    pub(in crate::engine) fn line_for(&self, org: OrgId, needed: Money) -> Result<LineId, Refusal> {
         let line = self.credit.line_of(org).ok_or(Refusal::NoCreditLine)?;
         let state = self.credit.lines[&line].state;
         if state != LineState::Active {
@@ -77,7 +84,6 @@ impl Engine {
             let missing = needed.checked_sub(available).expect("nothing negative is available");
             return Err(Refusal::CreditShort { line, needed, available, missing });
         }
-        self.group_admits(org, needed)?;
         Ok(line)
     }
 

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
+use super::capacity::Yard;
 use super::command::Stamp;
 use super::contract::Contract;
 use super::deadline::Due;
@@ -221,6 +222,17 @@ impl Contract {
 
 // What all steps share.
 impl Engine {
+    /// What can be taken away from a pool: what is installed there, without what other pools have
+    /// lent it.
+    pub(in crate::engine) fn removable(&self, yard: &Yard) -> Schedule {
+        let mut own = yard.installed.clone();
+        let ours = self.contracts.iter().filter(|it| it.pool == yard.pool.id);
+        for lent in ours.flat_map(|it| &it.substitutes) {
+            own.add(lent.window, -i64::from(lent.gpus));
+        }
+        own
+    }
+
     /// What a pool has within a window beyond what is sold, once what is known to be lost and what
     /// waits for an answer is taken off. Below zero is a shortfall that nobody knows of.
     fn balance(&self, pool: PoolId, window: Window) -> Schedule {

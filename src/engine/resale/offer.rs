@@ -219,6 +219,11 @@ impl Engine {
         if start < next {
             return Err(Refusal::InThePast { field: "start_at", given: start, next });
         }
+        let paid = ask.price.value(ask.gpus, ask.window.minutes());
+        let most = Money::from_micros(limits::AMOUNT_MAX);
+        if paid.is_none_or(|paid| paid > most) {
+            return Err(Refusal::Overflow { field: "price_per_gpu_hour" });
+        }
         limits_fit(&ask.limits, sku.gpus_per_node)?;
         bound::count("segments", ask.audience.segments.len(), 0, limits::AUDIENCE_MAX)?;
         bound::count("countries", ask.audience.countries.len(), 0, limits::AUDIENCE_MAX)?;

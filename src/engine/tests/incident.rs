@@ -328,11 +328,11 @@ fn what_runs_short_is_nobody_elses() {
         free     A 30h..40h                 -> 48
         # Half of the pool goes away: what is on offer is needed by the contract itself.
         maintain A 32h..36h 48              -> touched O1
-        free     A 30h..40h                 -> 0
-        sold     O1                         -> offers sold bought
+        free     A 30h..40h                 -> -48
+        sold     O1                         -> nothing
         contract O1                         -> contract 4224.00 degraded
         order    O2 C2 4 30h..32h <=2.10    -> expired
-        resell   R2 O1 C1 4 40h..44h @2.10  -> refused WrongState state=\"degraded
+        resell   R2 O1 C1 4 40h..44h @2.10  -> refused WrongState state=\"degraded\"
         transfer O1 C1 C2                   -> refused
         ",
     );

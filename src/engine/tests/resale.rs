@@ -512,3 +512,25 @@ fn a_contract_has_so_many_parts_on_offer() {
         resell R2 O1 C1 4 60h..61h @1.50";
     check(&script);
 }
+
+#[test]
+fn what_no_amount_can_say_is_not_asked() {
+    check(
+        "
+        pool     A gb300 200000
+        listing  L1 A 200000 24h..70000h @0.01
+        line     C1 1000000
+        order    O1 C1 100000 24h..1024h <=0.01 -> contract 1000000.00
+        resell   R1 O1 C1 100000 24h..1024h @10000.00 dry -> proceeds=1000000000000.00
+        # A window that the contract does not have is refused for what it would be worth first.
+        resell   R1 O1 C1 100000 24h..60000h @10000.00 -> refused Overflow
+        ",
+    );
+    offered(
+        "
+        unsell    O1 C1
+        terminate O1
+        resell    R2 O1 C1 4 30h..40h @1.50 -> refused WrongState state=\"terminated\"
+        ",
+    );
+}
