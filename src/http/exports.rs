@@ -57,6 +57,7 @@ pub enum SyntaxName {
 pub struct TableQuery {
     /// `csv` when left out.
     #[serde(default)]
+    #[param(inline)]
     format: FormatName,
 }
 
@@ -67,6 +68,7 @@ pub struct TableQuery {
 pub struct JournalQuery {
     /// `hledger` when left out.
     #[serde(default)]
+    #[param(inline)]
     syntax: SyntaxName,
 }
 
