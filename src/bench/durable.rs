@@ -12,13 +12,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use uuid::Uuid;
 
 use super::clerk::{Clerk, settings};
-use super::market::{Demand, Market, Reach, Shape, Starts};
+use super::market::{Demand, Market, Reach, Shape, Starts, digest_of, is_filled};
 use super::place::{Place, Places};
 use super::sheet::{Cell, Sheet, Target};
 use super::watch::{Spread, Watch, float};
 use super::{Bench, Trouble};
-use crate::engine::order::OrderState;
-use crate::engine::{Actor, Answer, Command, Key, Refusal};
+use crate::engine::{Actor, Command, Key};
 use crate::http::scribe;
 use crate::sequencer::{self, Clock, Desk, Errand, Pace};
 use crate::store::{self, Batch, Durable};
@@ -173,13 +172,6 @@ fn market() -> Result<Market, Trouble> {
     Market::open(clerk, shape, digest_of)
 }
 
-/// What a customer's key is known by.
-pub fn digest_of(number: usize) -> [u8; 32] {
-    let mut digest = [0; 32];
-    digest[..8].copy_from_slice(&number.to_be_bytes());
-    digest
-}
-
 fn through_the_sequencer(place: &Place, callers: usize, seconds: u64) -> Result<Through, Trouble> {
     let mut market = market()?;
     let (mut writer, _) = store::open(&place.url)?;
@@ -257,13 +249,9 @@ async fn caller(desk: Desk, queue: Queue, over: Arc<AtomicBool>) -> Result<Throu
         let done = desk.submit(errand).await?;
         own.spread.note(watch.lap());
         own.done += 1;
-        own.filled += u64::from(is_filled(&done.outcome));
+        own.filled += u64::from(done.outcome.is_ok_and(|it| is_filled(&it)));
     }
     Ok(own)
-}
-
-fn is_filled(outcome: &Result<Answer, Refusal>) -> bool {
-    matches!(outcome, Ok(Answer::Order { order, .. }) if order.state == OrderState::Filled)
 }
 
 /// Commits batches of `size` orders, decided beforehand, on a fresh database.

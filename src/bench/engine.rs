@@ -6,12 +6,11 @@
 
 use super::clerk::Clerk;
 use super::machine::resident_kib;
-use super::market::{Demand, Market, Reach, Shape, Starts};
+use super::market::{Demand, Market, Reach, Shape, Starts, is_filled};
 use super::sheet::{Cell, Sheet, Target};
 use super::watch::{Spread, Watch, float};
 use super::{Bench, Trouble};
-use crate::engine::order::OrderState;
-use crate::engine::{Actor, Answer, Command, Effects, Engine, Refusal, Stamp};
+use crate::engine::{Actor, Command, Effects, Engine, Stamp};
 use crate::model::Micros;
 use crate::sequencer::Written;
 use uuid::Uuid;
@@ -182,7 +181,7 @@ fn fill(market: &mut Market, live: u64, demand: Demand) -> Result<(), Trouble> {
         }
         let (actor, command) = market.next_command(demand);
         let answer = market.clerk.tell(actor, command);
-        filled += u64::from(is_filled(&answer));
+        filled += u64::from(answer.is_ok_and(|it| is_filled(&it)));
     }
     Ok(())
 }
@@ -206,7 +205,7 @@ fn decide(engine: &mut Engine, commands: Vec<(Actor, Command)>, into: &mut Measu
         let answer = engine.apply(&stamp, command, &mut effects);
         into.spread.note(watch.lap());
         match &answer {
-            answer if is_filled(answer) => into.filled += 1,
+            Ok(answer) if is_filled(answer) => into.filled += 1,
             Ok(_) => into.expired += 1,
             Err(_) => into.refused += 1,
         }
@@ -216,10 +215,6 @@ fn decide(engine: &mut Engine, commands: Vec<(Actor, Command)>, into: &mut Measu
         }
     }
     into.seconds += whole.seconds();
-}
-
-fn is_filled(answer: &Result<Answer, Refusal>) -> bool {
-    matches!(answer, Ok(Answer::Order { order, .. }) if order.state == OrderState::Filled)
 }
 
 fn silent() -> Written {

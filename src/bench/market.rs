@@ -14,10 +14,10 @@ use crate::engine::capacity::{FactoryState, Phase};
 use crate::engine::catalogue::{Region, Sku};
 use crate::engine::command::{Approve, NewSession, OrderKind, PlaceOrder, PublishListing, SignUp};
 use crate::engine::listing::{Audience, OrderLimits};
-use crate::engine::order::{Ask, Start, TimeInForce};
+use crate::engine::order::{Ask, OrderState, Start, TimeInForce};
 use crate::engine::party::Capabilities;
 use crate::engine::program::{ProgramTerms, ShareStep};
-use crate::engine::{Actor, Command, Key};
+use crate::engine::{Actor, Answer, Command, Key};
 use crate::model::id::{
     ApplicationId, FactoryId, KeyId, LineId, ListingId, OrderId, OrgId, PoolId, ProgramId,
     SessionId, UserId,
@@ -405,4 +405,16 @@ fn product(code: &SkuCode) -> Sku {
         watts_per_gpu: 1,
         created_at: Micros::default(),
     }
+}
+
+/// What a customer's key is known by.
+pub fn digest_of(number: usize) -> [u8; 32] {
+    let mut digest = [0; 32];
+    digest[..8].copy_from_slice(&number.to_be_bytes());
+    digest
+}
+
+/// Whether an answer is an order that was filled.
+pub fn is_filled(answer: &Answer) -> bool {
+    matches!(answer, Answer::Order { order, .. } if order.state == OrderState::Filled)
 }

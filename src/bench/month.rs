@@ -8,15 +8,13 @@
 use uuid::Uuid;
 
 use super::clerk::{Clerk, settings};
-use super::durable::digest_of;
 use super::machine::resident_kib;
-use super::market::{Demand, Market, Reach, Shape, Starts};
+use super::market::{Demand, Market, Reach, Shape, Starts, digest_of, is_filled};
 use super::place::{Place, Places};
 use super::sheet::{Cell, Sheet, Target};
 use super::watch::{Watch, float};
 use super::{Bench, Trouble};
 use crate::engine::effect::Effects;
-use crate::engine::order::OrderState;
 use crate::engine::{Actor, Answer, Command};
 use crate::http::scribe;
 use crate::model::{Micros, Month};
@@ -133,10 +131,6 @@ fn january() -> (Month, Micros) {
 
 fn resident() -> u64 {
     resident_kib(std::process::id()).unwrap_or(0) / 1_024
-}
-
-fn is_filled(answer: &Answer) -> bool {
-    matches!(answer, Answer::Order { order, .. } if order.state == OrderState::Filled)
 }
 
 fn engine_alone() -> Result<Taken, Trouble> {

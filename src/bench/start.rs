@@ -2,14 +2,11 @@
 //! then has.
 
 use super::clerk::Clerk;
-use super::durable::digest_of;
-use super::market::{Demand, Market, Reach, Shape, Starts};
+use super::market::{Demand, Market, Reach, Shape, Starts, digest_of, is_filled};
 use super::place::{Place, Places};
 use super::server::Server;
 use super::sheet::{Cell, Sheet, Target};
 use super::{Bench, Trouble};
-use crate::engine::Answer;
-use crate::engine::order::OrderState;
 use crate::sequencer::{Clock, Written};
 use crate::store::{self, Durable as _};
 
@@ -85,9 +82,7 @@ fn fill(place: &Place, live: u64) -> Result<(), Trouble> {
             let (actor, command) = market.next_command(DEMAND);
             let key = market.next_key();
             let answer = market.clerk.ask(actor, Some(key), command)?;
-            let is_filled =
-                matches!(&answer, Answer::Order { order, .. } if order.state == OrderState::Filled);
-            filled += u64::from(is_filled);
+            filled += u64::from(is_filled(&answer));
         }
         market.clerk.commit(&mut writer)?;
     }

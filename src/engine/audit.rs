@@ -15,7 +15,7 @@ use super::contract::{Contract, Undelivered};
 use super::credit::LineState;
 use super::ledger::{Account, AccountKey, Book};
 use super::listing::Listing;
-use super::matching::Draw;
+use super::matching::{Draw, over_time};
 use super::order::OrderState;
 use super::quote::QuoteState;
 use crate::model::id::{LineId, ListingId, OrgId, PoolId};
@@ -165,12 +165,12 @@ impl Engine {
     /// charge.
     fn audit_contracts(&self, broken: &mut Vec<String>) {
         for contract in self.contracts.iter() {
-            let allocated = sum_of(&contract.allocations);
+            let allocated = over_time(&contract.allocations);
             if contract.is_live() && allocated != contract.promised() {
                 broken.push(format!("{}: its allocations are not its GPUs", contract.id));
             }
             let mut left = allocated;
-            left.subtract_all(&sum_of(&contract.losses));
+            left.subtract_all(&over_time(&contract.losses));
             if left.stretches().any(|stretch| stretch.count < 0) {
                 broken.push(format!("{}: more is lost than was promised", contract.id));
             }
@@ -189,7 +189,7 @@ impl Engine {
         }
         for quote in self.quotes.open.values() {
             let gpus = i64::from(quote.block.gpus);
-            if sum_of(&quote.block.draws) != Schedule::flat(quote.block.window, gpus) {
+            if over_time(&quote.block.draws) != Schedule::flat(quote.block.window, gpus) {
                 broken.push(format!("{}: its draws are not its GPUs", quote.id));
             }
         }
@@ -333,15 +333,6 @@ impl Engine {
             broken.push(format!("the deadline {due:?} at {at} is not the one that follows"));
         }
     }
-}
-
-/// All draws together, over time.
-fn sum_of(draws: &[Draw]) -> Schedule {
-    let mut sum = Schedule::empty();
-    for draw in draws {
-        sum.add(draw.window, i64::from(draw.gpus));
-    }
-    sum
 }
 
 fn exact(money: Money) -> i128 {

@@ -12,7 +12,7 @@ use super::deadline::Due;
 use super::effect::Effects;
 use super::event::{EventData, EventKind};
 use super::incident::Substitute;
-use super::matching::{Block, Draw};
+use super::matching::{Block, Draw, over_time};
 use super::order::Order;
 use super::program::FrozenProgram;
 use super::resale::{Origin, Resale};
@@ -201,6 +201,13 @@ impl Contract {
             promised.subtract_all(&resale.sold_gpus());
         }
         promised
+    }
+
+    /// GPUs promised over time that are not known to be lost.
+    pub(super) fn not_lost(&self) -> Schedule {
+        let mut left = self.promised();
+        left.subtract_all(&over_time(&self.losses));
+        left
     }
 
     /// GPUs agreed on over time, what was sold on included.

@@ -335,11 +335,7 @@ impl Contract {
 /// What of a contract's draws is lost when `missing` GPUs are within a window, besides what is lost
 /// there already: the dearest first.
 fn lose(contract: &Contract, window: Window, missing: Gpus) -> Result<Vec<Draw>, Refusal> {
-    let mut left = contract.promised();
-    for lost in &contract.losses {
-        left.add(lost.window, -i64::from(lost.gpus));
-    }
-    for stretch in left.within(window) {
+    for stretch in contract.not_lost().within(window) {
         if stretch.count < i64::from(missing) {
             let promised = Gpus::try_from(contract.promised().at(stretch.window.start()));
             let promised = promised.expect("a contract promises a number of GPUs");
@@ -375,10 +371,7 @@ impl Contract {
     /// What of its draws is lost when so much is missing besides what is lost already, as far as
     /// there is anything left: the dearest first.
     pub(super) fn lose_what_is_left(&self, missing: &[Part]) -> Vec<Draw> {
-        let mut left = self.promised();
-        for lost in &self.losses {
-            left.add(lost.window, -i64::from(lost.gpus));
-        }
+        let left = self.not_lost();
         let mut wanted = Schedule::empty();
         for part in missing {
             for has in left.within(part.window) {

@@ -18,7 +18,7 @@ use super::capacity::Capacity;
 use super::order::Reason;
 use crate::model::id::{ListingId, OrgId, PoolId, ProgramId};
 use crate::model::{
-    Country, Gpus, Minute, Money, Price, RegionCode, Segment, SkuCode, Window, Worth,
+    Country, Gpus, Minute, Money, Price, RegionCode, Schedule, Segment, SkuCode, Window, Worth,
 };
 use crate::words;
 
@@ -30,6 +30,13 @@ pub struct Draw {
     pub gpus: Gpus,
     pub window: Window,
     pub price: Price,
+}
+
+/// How many GPUs draws take over time.
+pub(super) fn over_time(draws: &[Draw]) -> Schedule {
+    let mut gpus = Schedule::empty();
+    draws.iter().for_each(|draw| gpus.add(draw.window, i64::from(draw.gpus)));
+    gpus
 }
 
 /// The cheapest block: one pool, one window, draws that add up to its GPUs at every instant.

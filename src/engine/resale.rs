@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::charge::{Parts, Run, segments, worth_within};
 use super::contract::Contract;
-use super::matching::{Draw, Stack};
+use super::matching::{Draw, Stack, over_time};
 use super::program::FrozenProgram;
 use crate::model::id::{ContractId, ListingId, OrgId};
 use crate::model::{BasisPoints, Minute, Money, Price, Schedule, Window, Worth};
@@ -207,9 +207,7 @@ impl Resale {
 
     /// How many GPUs are sold on over time.
     pub fn sold_gpus(&self) -> Schedule {
-        let mut gpus = Schedule::empty();
-        self.sold.iter().for_each(|draw| gpus.add(draw.window, i64::from(draw.gpus)));
-        gpus
+        over_time(&self.sold)
     }
 
     fn is_empty(&self) -> bool {

@@ -9,10 +9,11 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use super::{CHUNK, CURRENCY, Fault, decimal, each, exact, gpu_hours};
+use super::{CHUNK, Fault, decimal, each, exact, gpu_hours};
 use crate::engine::billing::{Invoice, InvoiceLine, InvoiceState};
 use crate::engine::contract::Contract;
 use crate::model::id::OrgId;
+use crate::model::money::CURRENCY;
 use crate::model::{Minute, Money, Month, RegionCode};
 use crate::store::read::{InvoiceFilter, Reader};
 

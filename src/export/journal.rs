@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
 
-use super::{CHUNK, CURRENCY, Fault, decimal, each};
+use super::{CHUNK, Fault, decimal, each};
 use crate::engine::ledger::{Account, AccountKey, Book, Entry, EntryKind};
 use crate::engine::party::Organization;
 use crate::model::id::OrgId;
+use crate::model::money::CURRENCY;
 use crate::model::{Micros, Minute};
 use crate::store::read::Reader;
 

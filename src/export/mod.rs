@@ -19,9 +19,6 @@ use crate::store::read::{Page, Reader, Slice};
 pub use journal::Syntax;
 pub use sheet::Format;
 
-/// The market's one settlement currency.
-pub const CURRENCY: &str = "USD";
-
 /// Things read at a time.
 const CHUNK: u32 = 1_000;
 

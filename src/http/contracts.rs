@@ -285,7 +285,7 @@ pub async fn get(who: Caller<grant::View>, id: Path<ContractId>, door: Data<Door
     let found = find(&who, id.0, &door).await?;
     let contract = ContractView::from(&found);
     let billed = door.read(move |reader| delivery::billed(reader, &found)).await?;
-    let paid = Amount(total(billed.iter().map(delivery::paid)));
+    let paid = Amount(total(billed.iter().map(|(invoice, line)| delivery::paid(invoice, line))));
     Ok(shown(&ContractWithPaidView { contract, paid }))
 }
 

@@ -83,7 +83,7 @@ impl UsageView {
     fn invoiced(invoice: &Invoice, line: &InvoiceLine) -> Self {
         let usage = Self::new(invoice.month, line.window, &line.bill);
         let (invoice_id, invoice_state) = (Some(invoice.id), Some(invoice.state));
-        let paid = Amount(paid(&(invoice.clone(), line.clone())));
+        let paid = Amount(paid(invoice, line));
         Self { invoice_id, invoice_state, paid, ..usage }
     }
 
@@ -178,7 +178,7 @@ pub fn billed(reader: &Reader, contract: &Contract) -> Result<Vec<(Invoice, Invo
 }
 
 /// A line's part of what was paid of its invoice, rounded down.
-pub fn paid((invoice, line): &(Invoice, InvoiceLine)) -> Money {
+pub fn paid(invoice: &Invoice, line: &InvoiceLine) -> Money {
     let exact = |amount: Money| i128::from(amount.micros());
     let received = exact(invoice.paid) + exact(invoice.recovered);
     let part = received * exact(line.bill.amount()) / exact(invoice.total).max(1);

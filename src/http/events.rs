@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::Door;
 use super::caller::{Caller, grant};
 use super::money::{PriceText, money};
 use super::page::{List, bounded};
@@ -22,7 +23,6 @@ use super::problem::Problem;
 use super::query::Query;
 use super::reply::{Reply, shown};
 use super::time::{Instant, Moment, MonthText};
-use super::{Door, kind};
 use crate::engine::event::{Event, EventData, EventKind};
 use crate::engine::party::UserState;
 use crate::model::id::{EventId, KeyId, OrgId, SessionId};
@@ -222,10 +222,7 @@ impl Place {
         let free = |open: usize| (open < STREAMS_MAX).then_some(open + 1);
         match door.streams.fetch_update(Ordering::AcqRel, Ordering::Acquire, free) {
             Ok(_) => Ok(Self(door.clone())),
-            Err(_) => {
-                let kind = &kind::THROTTLED;
-                Err(Problem::new(kind, kind.meaning).header(header::RETRY_AFTER, "30"))
-            }
+            Err(_) => Err(Problem::throttled()),
         }
     }
 }

@@ -16,7 +16,6 @@ use utoipa::{IntoParams, ToSchema};
 use super::Door;
 use super::caller::{Caller, grant};
 use super::invoices::scope;
-use super::kind;
 use super::problem::Problem;
 use super::query::Query;
 use super::reply::Reply;
@@ -184,10 +183,8 @@ fn table(door: &Door, what: Table, format: FormatName, party: Option<OrgId>) -> 
 /// Answers with a file that is written on a thread of its own while it is sent. A fault in the
 /// middle breaks the connection off: half a file never looks like a whole one.
 fn send(door: &Door, export: Export, content_type: &str, name: &str) -> Reply {
-    let place = Arc::clone(&door.exports).try_acquire_owned().map_err(|_| {
-        let kind = &kind::THROTTLED;
-        Problem::new(kind, kind.meaning).header(header::RETRY_AFTER, "30")
-    })?;
+    let place = Arc::clone(&door.exports).try_acquire_owned();
+    let place = place.map_err(|_| Problem::throttled())?;
     let (sender, pieces) = mpsc::channel(PIECES);
     let (reader, runtime) = (door.reader.clone(), Handle::current());
     let pipe = Pipe { sender, runtime, gathered: Vec::new(), _place: place };

@@ -11,10 +11,8 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::json::fault;
+pub use crate::model::money::CURRENCY;
 use crate::model::{Money, Price};
-
-/// The market's one settlement currency.
-pub const CURRENCY: &str = "USD";
 
 /// The shape of a decimal as text.
 const DECIMAL: &str = r"^[0-9]{1,13}(\.[0-9]{1,6})?$";

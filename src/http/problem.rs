@@ -83,6 +83,11 @@ impl Problem {
         Self::new(&kind::NOT_FOUND, format!("There is no such {what}.")).with("kind", what)
     }
 
+    /// Too much of a kind is under way; the caller may come back.
+    pub fn throttled() -> Self {
+        Self::new(&kind::THROTTLED, kind::THROTTLED.meaning).header(header::RETRY_AFTER, "30")
+    }
+
     /// The credential is missing or not good.
     pub fn unauthenticated(detail: &str) -> Self {
         Self::new(&kind::UNAUTHENTICATED, detail).header(header::WWW_AUTHENTICATE, CHALLENGE)

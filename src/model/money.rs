@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Gpus;
 
+/// The market's one settlement currency.
+pub const CURRENCY: &str = "USD";
+
 /// Micro-units in one unit of the settlement currency.
 pub const UNIT: i64 = 1_000_000;
 

@@ -8,7 +8,7 @@ use super::super::contract::{Contract, ContractState};
 use super::super::effect::Effects;
 use super::super::event::EventKind;
 use super::super::incident::Substitute;
-use super::super::matching::{Draw, Stack};
+use super::super::matching::{Draw, Stack, over_time};
 use super::super::refusal::Refusal;
 use super::{AmendmentKind, Plan};
 use crate::engine::bound;
@@ -129,14 +129,10 @@ impl Contract {
     /// Draws less from an instant on: what is known to be lost there and what stands in for it
     /// becomes no more than that.
     fn cut(&mut self, draws: Vec<Draw>, from: Minute) {
-        let mut left = Schedule::empty();
-        draws.iter().for_each(|draw| left.add(draw.window, i64::from(draw.gpus)));
+        let left = over_time(&draws);
         if self.losses.iter().any(|lost| lost.window.end() > from) {
-            let mut wanted = Schedule::empty();
+            let wanted = over_time(&self.losses);
             let mut kept = Stack::of(&self.losses);
-            for lost in &self.losses {
-                wanted.add(lost.window, i64::from(lost.gpus));
-            }
             kept.remove(&kept.dearest(wanted.since(from)));
             let mut there = Stack::of(&draws);
             let mut losses = kept.draws();

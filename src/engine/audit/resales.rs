@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::Engine;
 use super::super::contract::Contract;
-use super::sum_of;
+use super::super::matching::over_time;
 use crate::model::id::ListingId;
 use crate::model::{Price, Schedule};
 
@@ -19,7 +19,7 @@ impl Engine {
         let mut offered: BTreeMap<ListingId, Schedule> = BTreeMap::new();
         let mut owed = Owed::new();
         for contract in self.contracts.iter() {
-            let mut own = sum_of(&contract.allocations);
+            let mut own = over_time(&contract.allocations);
             for it in contract.offered() {
                 let gpus = i64::from(it.draw.gpus);
                 own.add(it.draw.window, -gpus);

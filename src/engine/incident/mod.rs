@@ -209,10 +209,7 @@ impl Contract {
     /// What can still run short in the contract's own pool: promised, neither given up for lost nor
     /// served from elsewhere.
     fn at_risk(&self) -> Schedule {
-        let mut left = self.promised();
-        for lost in &self.losses {
-            left.add(lost.window, -i64::from(lost.gpus));
-        }
+        let mut left = self.not_lost();
         for moved in &self.substitutes {
             left.add(moved.window, -i64::from(moved.gpus));
         }

@@ -17,7 +17,7 @@ use super::super::event::EventKind;
 use super::super::listing::{
     Audience, Listing, ListingState, OrderLimits, limits_fit, on_slot, price_fits,
 };
-use super::super::matching::{Draw, Stack};
+use super::super::matching::{Draw, Stack, over_time};
 use super::super::refusal::Refusal;
 use super::sale::{origin_of, plan, worth_at};
 use super::{Offered, Resale, Source, both};
@@ -356,9 +356,7 @@ fn listing_of(
 
 /// Refuses a part of which something is not there, with the first instant at which it is not.
 fn own_throughout(draws: &[Draw], window: Window, gpus: Gpus) -> Result<(), Refusal> {
-    let mut there = Schedule::empty();
-    draws.iter().for_each(|draw| there.add(draw.window, i64::from(draw.gpus)));
-    for stretch in there.within(window) {
+    for stretch in over_time(draws).within(window) {
         if stretch.count < i64::from(gpus) {
             let (at, left) = (stretch.window.start(), stretch.count);
             return Err(Refusal::PartGone { at, left, asked: gpus });
