@@ -39,10 +39,12 @@ fn a_small_demo_tells_what_it_did_and_holds() {
     assert!((290.0..=300.0).contains(&placed), "{placed}: a few jobs are quotes that lapse");
     let filled = figure(&text, "Filled");
     assert!(filled > placed / 2.0 && filled <= placed, "{filled} of {placed}");
+    let (contracts, bought) = (figure(&text, "REVENUE: "), figure(&text, "Of these"));
     assert!(
-        (figure(&text, "REVENUE: ") - filled).abs() < 0.5,
-        "one contract for each filled order"
+        (contracts - filled - bought).abs() < 0.5,
+        "one contract for each filled order, and what the backstop bought"
     );
+    assert!(bought > 0.0, "some of the supported capacity stayed unsold");
     let whole = figure(&text, "Contracted revenue");
     let parts = ["providers", "vendor", "platform"].map(|part| figure(&text, part));
     assert!(whole > 0.0 && parts.iter().all(|part| *part > 0.0), "{whole} = {parts:?}");

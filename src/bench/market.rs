@@ -281,7 +281,7 @@ impl Market {
         self.clerk.ask(founder, None, Command::ApproveOrganization { org: vendor })?;
         let (id, name) = (ProgramId::new(self.mint()), "support".to_owned());
         let shares = vec![ShareStep { from_month: 1, vendor_share: 1_500 }];
-        let terms = ProgramTerms { shares, guarantee: None };
+        let terms = ProgramTerms { shares, guarantee: None, backstop: None };
         self.clerk.ask(founder, None, Command::CreateProgram { id, name, vendor, terms })?;
         Ok(id)
     }

@@ -19,7 +19,7 @@ use crate::engine::catalogue::{Region, Sku};
 use crate::engine::command::PublishListing;
 use crate::engine::listing::{Audience, OrderLimits};
 use crate::engine::party::Capabilities;
-use crate::engine::program::{GuaranteeTerms, ProgramTerms, ShareStep};
+use crate::engine::program::{BackstopTerms, GuaranteeTerms, ProgramTerms, ShareStep};
 use crate::engine::{Actor, Command};
 use crate::model::id::{FactoryId, ListingId, PoolId, ProgramId, UserId};
 use crate::model::{Code, Gpus, Micros, Minute, Money, Price, Role, Segment, SkuCode, Window};
@@ -145,7 +145,10 @@ impl Works<'_> {
             .to_vec();
         let (first_loss, cap) = (money("250000"), money("20000000"));
         let guarantee = Some(GuaranteeTerms { coverage: 8_000, first_loss, cap });
-        let terms = ProgramTerms { shares, guarantee };
+        // Low enough that customers' demand comes first, and small beside it.
+        let (price, lead_hours, cap) = (price("1.40"), 48, money("3000000"));
+        let backstop = Some(BackstopTerms { price, lead_hours, cap });
+        let terms = ProgramTerms { shares, guarantee, backstop };
         let id = ProgramId::new(self.teller.fresh());
         let name = "Supported capacity".to_owned();
         self.operate(Command::CreateProgram { id, name, vendor: vendor.org, terms })?;

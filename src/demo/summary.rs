@@ -12,6 +12,7 @@ use comfy_table::{CellAlignment, LineStyle, Row, Table, TableStyle};
 use super::calendar::{Calendar, HOUR};
 use super::market::Market;
 use super::replay::Tally;
+use crate::engine::backstop::REFERENCE;
 use crate::engine::charge::Parts;
 use crate::engine::contract::{Contract, ContractState};
 use crate::engine::credit::{Application, ApplicationState, Balances, Line};
@@ -52,6 +53,18 @@ impl Harvest {
             quotes: all(|page| reader.quotes(&None, page), |one| one.id)?,
             contracts: all(|page| reader.contracts(&contract, page), |one| one.id)?,
         })
+    }
+
+    /// The orders that customers placed: all but those of the vendor's backstop.
+    pub fn asked(&self) -> impl Iterator<Item = &Order> {
+        let is_asked = |order: &&Order| order.client_order_id.as_deref() != Some(REFERENCE);
+        self.orders.iter().filter(is_asked)
+    }
+
+    /// Whether the vendor's backstop bought it.
+    fn is_bought(&self, contract: &Contract) -> bool {
+        let mut backstops = self.lines.iter().filter(|(line, _)| line.program.is_some());
+        backstops.any(|(line, _)| line.id == contract.line)
     }
 
     /// What all contracts charge for full delivery, and the parties' parts of it.
@@ -179,6 +192,7 @@ fn cell(sold: i64, listed: i64, month: Window) -> String {
 fn revenue(harvest: &Harvest) -> String {
     let (value, parts) = harvest.revenue(|_| true);
     let (earned, _) = harvest.revenue(|it| it.state == ContractState::Completed);
+    let (bought, _) = harvest.revenue(|it| harvest.is_bought(it));
     let Parts { provider, vendor, platform, reseller: _ } = parts;
     let count = |state| harvest.contracts.iter().filter(|it| it.state == state).count();
     let mut table = table(&["", "USD", "Share"]);
@@ -187,6 +201,7 @@ fn revenue(harvest: &Harvest) -> String {
         ("  providers", provider),
         ("  vendor", vendor),
         ("  platform", platform),
+        ("  by the backstop", bought),
         ("Earned so far", earned),
     ];
     let decimals = rows.map(|(_, part)| decimals(part).len()).into_iter().max().unwrap_or(0);
@@ -195,18 +210,20 @@ fn revenue(harvest: &Harvest) -> String {
     }
     align_right(&mut table, 1);
     format!(
-        "REVENUE: {} contracts: {} scheduled, {} active, {} completed\n{table}\n",
+        "REVENUE: {} contracts: {} scheduled, {} active, {} completed\n\
+         Of these               {} bought by the vendor's backstop\n{table}\n",
         grouped(size(harvest.contracts.len())),
         grouped(size(count(ContractState::Scheduled))),
         grouped(size(count(ContractState::Active))),
         grouped(size(count(ContractState::Completed))),
+        grouped(size(harvest.contracts.iter().filter(|it| harvest.is_bought(it)).count())),
     )
 }
 
 fn orders(harvest: &Harvest, tally: &Tally) -> String {
     let mut states: BTreeMap<OrderState, i64> = BTreeMap::new();
     let mut reasons: BTreeMap<&str, i64> = BTreeMap::new();
-    for order in &harvest.orders {
+    for order in harvest.asked() {
         *states.entry(order.state).or_default() += 1;
         if let Some(reason) = order.reason {
             *reasons.entry(reason.as_str()).or_default() += 1;
@@ -217,7 +234,8 @@ fn orders(harvest: &Harvest, tally: &Tally) -> String {
     }
     let count = |state| states.get(&state).copied().unwrap_or(0);
     let asked = i64::try_from(tally.orders).unwrap_or(i64::MAX);
-    let sold: i64 = harvest.contracts.iter().map(Contract::gpu_minutes).sum();
+    let ordered = harvest.contracts.iter().filter(|it| !harvest.is_bought(it));
+    let sold: i64 = ordered.map(Contract::gpu_minutes).sum();
     let filled = count(OrderState::Filled);
     let quoted = |state| harvest.quotes.iter().filter(|it| it.state == state).count();
     let mut text = format!(

@@ -236,7 +236,8 @@ impl Engine {
         };
         for contract in self.contracts.iter() {
             let Bill { provider, programs, gains, .. } = &contract.unbilled;
-            add(Account::GlUnbilled, contract.customer, exact(contract.unbilled.amount()));
+            let unbilled = self.credit.unbilled(contract.line);
+            add(unbilled, contract.customer, exact(contract.unbilled.amount()));
             add(Account::GlProviderAccrued, contract.provider, exact(*provider));
             for part in programs {
                 add(Account::GlVendorAccrued, part.vendor, exact(part.share));
@@ -247,8 +248,8 @@ impl Engine {
         }
         for invoice in self.billing.invoices.values() {
             let receivable = match invoice.state {
-                InvoiceState::Draft => Account::GlUnbilled,
-                _ => Account::GlInvoiced,
+                InvoiceState::Draft => self.credit.unbilled(invoice.line),
+                _ => self.credit.invoiced(invoice.line),
             };
             add(receivable, invoice.org, exact(invoice.outstanding()));
             for part in self.billing.parts_left(invoice) {
@@ -269,6 +270,7 @@ impl Engine {
         let kinds = [
             Account::GlUnbilled,
             Account::GlInvoiced,
+            Account::GlBackstop,
             Account::GlProviderAccrued,
             Account::GlVendorAccrued,
             Account::GlCreditBalance,

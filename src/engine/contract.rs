@@ -331,7 +331,12 @@ impl Engine {
             degraded: false,
             resale: Resale::bought_of(origins),
             terms: Terms {
-                platform_fee: self.settings.platform_fee,
+                // What a vendor buys under its backstop is its provider's whole.
+                platform_fee: if self.credit.is_backstop(line) {
+                    0
+                } else {
+                    self.settings.platform_fee
+                },
                 cancellation_fee: self.settings.cancellation_fee,
                 net_days: self.credit.net_days(line),
                 sla: self.settings.sla.clone(),

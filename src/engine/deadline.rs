@@ -24,6 +24,8 @@ pub enum Due {
     ContractEnds(ContractId),
     ContractStarts(ContractId),
     OrderLapses(OrderId),
+    /// What a listing has unsold of its next stretch is bought by its program's vendor.
+    BackstopBuys(ListingId),
     ListingEnds(ListingId),
     /// A month has ended: what the contract delivered in it goes to the customer's invoice.
     ContractBills(ContractId),
@@ -99,6 +101,7 @@ impl Engine {
             Due::ContractStarts(id) => self.start_contract(at, id, out),
             Due::ContractEnds(id) => self.complete_contract(at, id, out),
             Due::OrderLapses(id) => self.lapse_order(at, id, out),
+            Due::BackstopBuys(id) => self.buy_unsold(at, id, out),
             Due::ListingEnds(id) => self.end_listing(at, id, out),
             Due::ContractBills(id) => self.bill_contract(at, id, out),
             Due::InvoiceOpens(id) => self.mature_invoice(at, id, out),

@@ -97,7 +97,8 @@ impl Engine {
         effective_at: Minute,
         out: &mut Effects,
     ) {
-        let receivable = AccountKey::of(Account::GlUnbilled, contract.customer.uuid());
+        let unbilled = self.credit.unbilled(contract.line);
+        let receivable = AccountKey::of(unbilled, contract.customer.uuid());
         let operator = self.parties.operator().expect("a market has an operator").id;
         let own = |account, owner| AccountKey::of(account, owner);
         let mut sides = vec![

@@ -36,6 +36,9 @@ words! {
         ListingRepriced = "listing.repriced",
         ListingSoldOut = "listing.sold_out",
         ListingReopened = "listing.reopened",
+        /// Unsold capacity came due that its program's backstop did not buy: the cap is used up,
+        /// or the vendor's line takes no holds.
+        ListingBackstopShort = "listing.backstop_short",
         ListingWithdrawn = "listing.withdrawn",
         ListingExpired = "listing.expired",
         ApplicationSubmitted = "credit_application.submitted",

@@ -65,6 +65,9 @@ words! {
         GlUnbilled = "gl_1150",
         /// 1160: guarantee receivable. Owner: guarantor.
         GlGuarantee = "gl_1160",
+        /// 1165: backstop receivable: what a vendor owes for capacity it bought under a backstop,
+        /// invoiced or not. Owner: vendor.
+        GlBackstop = "gl_1165",
         /// 2100: provider payable, accrued. Owner: provider.
         GlProviderAccrued = "gl_2100",
         /// 2110: provider payable, available. Owner: provider.
@@ -160,7 +163,7 @@ impl Account {
             A::GlInTransit | A::GlVendorAccrued | A::GlVendorAvailable => Book::Gl,
             A::GlRecoveriesOwed | A::GlPlatformFee | A::GlCancellationFee => Book::Gl,
             A::GlServiceCredit | A::GlCreditLoss | A::GlRecoveries => Book::Gl,
-            A::GlCreditBalance | A::GlCreditAvailable => Book::Gl,
+            A::GlCreditBalance | A::GlCreditAvailable | A::GlBackstop => Book::Gl,
         }
     }
 
@@ -170,7 +173,7 @@ impl Account {
         match self {
             A::CapIssued | A::ExpLimit | A::GuaCap | A::GuaSupported => Side::Debit,
             A::GlCash | A::GlInvoiced | A::GlUnbilled | A::GlGuarantee => Side::Debit,
-            A::GlServiceCredit | A::GlCreditLoss => Side::Debit,
+            A::GlBackstop | A::GlServiceCredit | A::GlCreditLoss => Side::Debit,
             A::CapListed | A::CapReserved | A::CapDelivered | A::CapLost => Side::Credit,
             A::CapCancelled | A::CapResold => Side::Credit,
             A::ExpAvailable | A::ExpHeld | A::ExpDrawn | A::ExpDefaulted => Side::Credit,

@@ -67,10 +67,12 @@ pub struct Listing {
     /// GPU-minutes of it that contracts and firm quotes have taken and not given back, completed
     /// ones included: what of it is still on offer cannot be told from live contracts alone.
     pub taken: i64,
+    /// The start of the next stretch that its program's backstop will look at.
+    pub backstop_at: Option<Minute>,
     /// The number of the command that published it: the smaller, the older.
     pub published_seq: u64,
     pub created_at: Micros,
-    /// Rises with every change but `taken`; the ETag.
+    /// Rises with every change but `taken` and `backstop_at`; the ETag.
     pub version: u32,
 }
 
@@ -97,6 +99,11 @@ impl Listing {
     /// Who offers it: the pool's provider, or a customer that sells a part of a contract on.
     pub fn owner(&self) -> OrgId {
         self.resale.map_or(self.provider, |source| source.reseller)
+    }
+
+    /// Whether it is in the market, sold out or not.
+    pub(super) fn is_offered(&self) -> bool {
+        matches!(self.state, ListingState::Live | ListingState::SoldOut)
     }
 
     /// GPU-minutes of it that nobody has taken.
@@ -147,6 +154,7 @@ impl Engine {
             resale: None,
             state: if ask.draft { ListingState::Draft } else { ListingState::Live },
             taken: 0,
+            backstop_at: if ask.draft { None } else { self.backed_from(at, ask.program, window) },
             published_seq: at.seq,
             created_at: at.at,
             version: 1,
@@ -158,6 +166,7 @@ impl Engine {
         self.capacity.add_offer(listing.clone());
         self.capacity.outline(listing.pool);
         self.deadlines.set(window.end().micros(), Due::ListingEnds(listing.id));
+        self.file_backstop(&listing);
         out.listings.born(listing.id, listing.clone());
         if listing.state == ListingState::Live {
             self.bring_to_market(at, &listing, EventKind::ListingPublished, None, out);
@@ -184,8 +193,10 @@ impl Engine {
         self.books_take(before.pool, amount)?;
         // From here it must succeed: every question has been asked.
         self.capacity.remove(&before);
-        let mut listing = Listing { window, published_seq: at.seq, ..before.clone() };
+        let backstop_at = self.backed_from(at, before.program, window);
+        let mut listing = Listing { window, backstop_at, published_seq: at.seq, ..before.clone() };
         listing.turn(ListingState::Live);
+        self.file_backstop(&listing);
         self.capacity.add_offer(listing.clone());
         self.capacity.outline(listing.pool);
         out.changes.push(change(id.to_string(), &before, &listing));
@@ -330,7 +341,8 @@ impl Engine {
         out: &mut Effects,
     ) -> Listing {
         self.capacity.remove(before);
-        let mut listing = before.clone();
+        self.strike_backstop(before);
+        let mut listing = Listing { backstop_at: None, ..before.clone() };
         listing.turn(state);
         out.listings.changed(listing.id, listing.clone());
         out.shelves.insert(listing.pool);

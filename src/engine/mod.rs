@@ -7,6 +7,7 @@
 pub mod amendment;
 mod ask;
 pub mod audit;
+pub mod backstop;
 pub mod billing;
 pub mod book;
 mod bound;

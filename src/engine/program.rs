@@ -1,5 +1,5 @@
-//! Vendor terms on supported capacity: revenue share by contract month, guarantee. Versions never
-//! change.
+//! Vendor terms on supported capacity: revenue share by contract month, guarantee, off-take
+//! backstop. Versions never change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,13 +7,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
+use super::ask::check_price;
 use super::bound;
 use super::command::{Answer, Stamp};
 use super::effect::{Change, Effects};
 use super::party::OrganizationState;
 use super::refusal::Refusal;
 use crate::model::id::{OrgId, PoolId, ProgramId};
-use crate::model::{BasisPoints, Micros, Money, Right, limits};
+use crate::model::{BasisPoints, Micros, Money, Price, Right, limits};
 
 /// From this contract month on (the first is 1) the vendor takes `vendor_share`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,12 +32,24 @@ pub struct GuaranteeTerms {
     pub cap: Money,
 }
 
+/// The vendor buys what is unsold of supported capacity so long before it is delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackstopTerms {
+    /// Per GPU-hour, whatever the listing asks.
+    pub price: Price,
+    pub lead_hours: u32,
+    /// The most that is bought in all.
+    pub cap: Money,
+}
+
 /// What a program says. A contract keeps the version that was in force when it was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProgramTerms {
     /// Strictly rising months, the first is 1.
     pub shares: Vec<ShareStep>,
     pub guarantee: Option<GuaranteeTerms>,
+    #[serde(default)]
+    pub backstop: Option<BackstopTerms>,
 }
 
 /// A vendor's program.
@@ -94,12 +107,17 @@ impl ProgramTerms {
             bound::within("vendor_share", step.vendor_share, 0, most)?;
             before = step.from_month;
         }
-        let Some(GuaranteeTerms { coverage, first_loss, cap }) = self.guarantee else {
-            return Ok(());
-        };
-        bound::within("coverage", coverage, 1, WHOLE)?;
-        bound::within("first_loss", first_loss.micros(), 0, limits::AMOUNT_MAX)?;
-        bound::within("cap", cap.micros(), 1, limits::AMOUNT_MAX)
+        if let Some(GuaranteeTerms { coverage, first_loss, cap }) = self.guarantee {
+            bound::within("coverage", coverage, 1, WHOLE)?;
+            bound::within("first_loss", first_loss.micros(), 0, limits::AMOUNT_MAX)?;
+            bound::within("cap", cap.micros(), 1, limits::AMOUNT_MAX)?;
+        }
+        if let Some(BackstopTerms { price, lead_hours, cap }) = self.backstop {
+            check_price("backstop_price", price)?;
+            bound::within("lead_hours", lead_hours, 1, limits::BACKSTOP_LEAD_HOURS_MAX)?;
+            bound::within("backstop_cap", cap.micros(), 1, limits::AMOUNT_MAX)?;
+        }
+        Ok(())
     }
 }
 
@@ -172,6 +190,7 @@ impl Engine {
         let program = Program { id, name, vendor, version: 1, terms, pools, created_at };
         out.programs.born(id, program.clone());
         self.programs.put(program.clone());
+        self.open_backstop(at, &program, out);
         Ok(Answer::Program(program))
     }
 
@@ -191,12 +210,16 @@ impl Engine {
             return Err(Refusal::VersionMismatch { expected: expect, actual });
         }
         terms.is_within_bounds(self.settings.platform_fee)?;
+        self.backstop_may_become(before, terms.backstop)?;
 
         // From here it must succeed: every question has been asked.
+        let before = before.clone();
         let mut program = before.clone();
         program.version += 1;
         program.terms = Arc::new(terms);
-        Ok(self.change_program(program, out))
+        let answer = self.change_program(program, out);
+        self.amend_backstop(at, &before, out);
+        Ok(answer)
     }
 
     /// Puts a pool's capacity under a program. A pool may be under several; its listings say which.
@@ -247,13 +270,13 @@ mod tests {
     }
 
     fn terms(shares: &[ShareStep]) -> ProgramTerms {
-        ProgramTerms { shares: shares.to_vec(), guarantee: None }
+        ProgramTerms { shares: shares.to_vec(), guarantee: None, backstop: None }
     }
 
     fn guaranteed(coverage: BasisPoints, first_loss: i64, cap: i64) -> ProgramTerms {
         let (first_loss, cap) = (Money::from_micros(first_loss), Money::from_micros(cap));
         let guarantee = Some(GuaranteeTerms { coverage, first_loss, cap });
-        ProgramTerms { shares: vec![step(1, 1_500)], guarantee }
+        ProgramTerms { shares: vec![step(1, 1_500)], guarantee, backstop: None }
     }
 
     fn create(market: &mut Market, vendor: OrgId, terms: ProgramTerms) -> Command {

@@ -215,6 +215,7 @@ impl Engine {
             .capacity
             .listings()
             .map(|listing| (listing.window.end().micros(), Due::ListingEnds(listing.id)));
+        let backstops = self.capacity.listings().filter_map(|listing| self.backstop_due(listing));
         let lines = self.credit.lines().flat_map(Line::deadlines);
         let quotes = self.quotes.open.values().map(|quote| {
             let expires_at = quote.expires_at.expect("an open quote is firm");
@@ -228,6 +229,7 @@ impl Engine {
             .chain(self.incidents.open.values().filter_map(Incident::deadline))
             .chain(self.billing.deadlines(&self.settings))
             .chain(listings)
+            .chain(backstops)
             .chain(lines)
             .chain(quotes)
             .chain(orders)

@@ -27,6 +27,7 @@ const fn path(account: Account) -> Option<&'static str> {
         A::GlCash => Some("Assets:1010-Cash"),
         A::GlInvoiced => Some("Assets:1100-Receivable-Invoiced"),
         A::GlUnbilled => Some("Assets:1150-Receivable-Unbilled"),
+        A::GlBackstop => Some("Assets:1165-Receivable-Backstop"),
         A::GlGuarantee => Some("Assets:1160-Receivable-Guarantee"),
         A::GlProviderAccrued => Some("Liabilities:2100-Provider-Accrued"),
         A::GlProviderAvailable => Some("Liabilities:2110-Provider-Available"),

@@ -22,7 +22,7 @@ use crate::engine::credit::{
 use crate::engine::ledger::Entry;
 use crate::engine::{Command, Refusal};
 use crate::model::Money;
-use crate::model::id::{ApplicationId, LineId, OrgId, UserId};
+use crate::model::id::{ApplicationId, LineId, OrgId, ProgramId, UserId};
 use crate::store::Fault;
 use crate::store::read::Reader;
 
@@ -80,6 +80,8 @@ pub struct LineView {
     id: LineId,
     organization_id: OrgId,
     application_id: ApplicationId,
+    /// Whose backstop is bought on it; `null` for a customer's own line.
+    program_id: Option<ProgramId>,
     state: LineState,
     limit: Amount,
     available: Amount,
@@ -129,6 +131,7 @@ impl LineView {
             id: line.id,
             organization_id: line.org,
             application_id: line.application,
+            program_id: line.program,
             state: line.state,
             limit: Amount(limit),
             available: Amount(available),

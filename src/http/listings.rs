@@ -86,6 +86,9 @@ pub struct ListingView {
     segments: Vec<Segment>,
     countries: Vec<Country>,
     program_id: Option<ProgramId>,
+    /// The start of the next stretch that the program's backstop looks at: what of it is unsold
+    /// when the lead time comes is the vendor's.
+    backstop_at: Option<Moment>,
     /// A part of a contract that its customer sells on.
     is_resale: bool,
     state: ListingState,
@@ -135,6 +138,7 @@ impl From<&Listing> for ListingView {
             segments,
             countries,
             program_id: one.program,
+            backstop_at: one.backstop_at.map(Moment),
             is_resale: one.resale.is_some(),
             state: one.state,
             version: one.version,

@@ -474,6 +474,7 @@ mod tests {
                 limits: OrderLimits::default(),
                 audience: Audience::default(),
                 program: None,
+                backstop_at: None,
                 resale: None,
                 state: ListingState::Live,
                 taken: 0,

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::caller::{Caller, grant};
 use super::idempotency::{OptionalKey, OptionalKeyHeader};
 use super::json::Json;
-use super::money::Amount;
+use super::money::{Amount, PriceText};
 use super::page::{self, List};
 use super::problem::Problem;
 use super::query::{Path, Query};
@@ -18,8 +18,10 @@ use super::time::Instant;
 use super::version::{IfMatch, IfMatchHeader};
 use super::{Door, fresh};
 use crate::engine::Command;
-use crate::engine::program::{FrozenProgram, GuaranteeTerms, Program, ProgramTerms, ShareStep};
-use crate::model::id::{OrgId, PoolId, ProgramId};
+use crate::engine::program::{
+    BackstopTerms, FrozenProgram, GuaranteeTerms, Program, ProgramTerms, ShareStep,
+};
+use crate::model::id::{LineId, OrgId, PoolId, ProgramId};
 
 /// From this contract month on the vendor takes this share.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
@@ -48,6 +50,21 @@ pub struct GuaranteeBody {
     cap: Amount,
 }
 
+/// The vendor buys what is unsold of supported capacity so long before its delivery: each UTC day
+/// of a listing at once.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Backstop)]
+pub struct BackstopBody {
+    /// What the vendor pays, whatever the listing asks.
+    price_per_gpu_hour: PriceText,
+    /// How long before a day begins. What was not on offer by then is not bought.
+    #[schema(minimum = 1, maximum = 2208, example = 72)]
+    lead_hours: u32,
+    /// The most that is bought in all. It may fall to what was bought already, and no further.
+    cap: Amount,
+}
+
 /// The terms of a version.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -57,6 +74,8 @@ pub struct TermsBody {
     #[schema(min_items = 1, max_items = 24)]
     shares: Vec<ShareBody>,
     guarantee: Option<GuaranteeBody>,
+    /// Stays once it is agreed.
+    backstop: Option<BackstopBody>,
 }
 
 /// A program to be entered.
@@ -70,6 +89,7 @@ pub struct ProgramBody {
     #[schema(min_items = 1, max_items = 24)]
     shares: Vec<ShareBody>,
     guarantee: Option<GuaranteeBody>,
+    backstop: Option<BackstopBody>,
 }
 
 /// A pool to be put under a program.
@@ -88,6 +108,9 @@ pub struct ProgramView {
     version: u32,
     shares: Vec<ShareBody>,
     guarantee: Option<GuaranteeBody>,
+    backstop: Option<BackstopBody>,
+    /// The credit line that the backstop buys on: its limit is what is left of the cap.
+    backstop_line_id: Option<LineId>,
     pools: Vec<PoolId>,
     created_at: Instant,
 }
@@ -100,6 +123,7 @@ pub struct FrozenProgramView {
     vendor_id: OrgId,
     shares: Vec<ShareBody>,
     guarantee: Option<GuaranteeBody>,
+    backstop: Option<BackstopBody>,
 }
 
 /// Which page of programs.
@@ -125,9 +149,15 @@ impl TermsBody {
             first_loss: terms.first_loss.0,
             cap: terms.cap.0,
         };
+        let backstop = |terms: BackstopBody| BackstopTerms {
+            price: terms.price_per_gpu_hour.0,
+            lead_hours: terms.lead_hours,
+            cap: terms.cap.0,
+        };
         ProgramTerms {
             shares: self.shares.into_iter().map(step).collect(),
             guarantee: self.guarantee.map(guarantee),
+            backstop: self.backstop.map(backstop),
         }
     }
 }
@@ -143,16 +173,22 @@ impl From<&Arc<ProgramTerms>> for TermsBody {
             first_loss: Amount(terms.first_loss),
             cap: Amount(terms.cap),
         };
+        let backstop = |terms: BackstopTerms| BackstopBody {
+            price_per_gpu_hour: PriceText(terms.price),
+            lead_hours: terms.lead_hours,
+            cap: Amount(terms.cap),
+        };
         Self {
             shares: terms.shares.iter().map(step).collect(),
             guarantee: terms.guarantee.map(guarantee),
+            backstop: terms.backstop.map(backstop),
         }
     }
 }
 
 impl From<&Program> for ProgramView {
     fn from(one: &Program) -> Self {
-        let TermsBody { shares, guarantee } = TermsBody::from(&one.terms);
+        let TermsBody { shares, guarantee, backstop } = TermsBody::from(&one.terms);
         Self {
             id: one.id,
             name: one.name.clone(),
@@ -160,6 +196,8 @@ impl From<&Program> for ProgramView {
             version: one.version,
             shares,
             guarantee,
+            backstop,
+            backstop_line_id: backstop.map(|_| one.backstop_line()),
             pools: one.pools.iter().copied().collect(),
             created_at: Instant(one.created_at),
         }
@@ -168,13 +206,14 @@ impl From<&Program> for ProgramView {
 
 impl From<&FrozenProgram> for FrozenProgramView {
     fn from(one: &FrozenProgram) -> Self {
-        let TermsBody { shares, guarantee } = TermsBody::from(&one.terms);
+        let TermsBody { shares, guarantee, backstop } = TermsBody::from(&one.terms);
         Self {
             program_id: one.program,
             version: one.version,
             vendor_id: one.vendor,
             shares,
             guarantee,
+            backstop,
         }
     }
 }
@@ -217,8 +256,8 @@ pub async fn create(
     door: Data<Door>,
 ) -> Reply {
     let key = key.over(who.organization(), body.fingerprint);
-    let ProgramBody { name, vendor_id: vendor, shares, guarantee } = body.value;
-    let terms = TermsBody { shares, guarantee }.into_terms();
+    let ProgramBody { name, vendor_id: vendor, shares, guarantee, backstop } = body.value;
+    let terms = TermsBody { shares, guarantee, backstop }.into_terms();
     let id = ProgramId::new(fresh());
     door.ask(&who, key, Command::CreateProgram { id, name, vendor, terms }).await
 }

@@ -34,6 +34,8 @@ pub const HORIZON_MINUTES: i64 = 5 * 366 * 24 * 60;
 /// How wide an order's range of starts may be: beyond a year nobody is flexible, and search costs
 /// time.
 pub const START_RANGE_MINUTES_MAX: i64 = 366 * 24 * 60;
+/// A backstop buys a quarter before delivery at the earliest: until then capacity is for customers.
+pub const BACKSTOP_LEAD_HOURS_MAX: u32 = 92 * 24;
 /// Slots are hours or parts of an hour, up to a day.
 pub const SLOT_MINUTES_MAX: u32 = 24 * 60;
 /// A firm quote keeps others out; fifteen minutes is enough to ask a colleague.

@@ -4,7 +4,7 @@
 //! That what is sold is installed, or is in an incident, is not asked here but by the engine's own
 //! audit, over the same rows: it takes every schedule at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::dsl::{exists, not, sql};
 use diesel::prelude::*;
@@ -68,7 +68,7 @@ fn look(db: &mut Db) -> Result<Findings, Fault> {
     audit_chain(db, &meta, &mut found)?;
     event_numbers(db, &mut found)?;
     let balances = books(db, &meta, &mut found)?;
-    let mut used = Used::default();
+    let mut used = Used { backstops: backstops(db)?, ..Used::default() };
     all_contracts(db, &mut used, &mut found)?;
     all_invoices(db, &mut used, &mut found)?;
     on_the_way(db, &mut used)?;
@@ -303,6 +303,8 @@ struct Used {
     /// What the operator's books must have: unbilled and invoiced receivables by customer, claims
     /// by guarantor, reserves by provider, payouts under way by who is paid.
     owed: BTreeMap<AccountKey, i128>,
+    /// Lines that backstops buy on.
+    backstops: BTreeSet<LineId>,
     /// Rises and falls of what is taken.
     taken: BTreeMap<ListingId, Vec<(Minute, i64)>>,
 }
@@ -310,6 +312,11 @@ struct Used {
 impl Used {
     fn owe(&mut self, account: Account, org: OrgId, amount: i128) {
         *self.owed.entry(AccountKey::of(account, org.uuid())).or_default() += amount;
+    }
+
+    /// Where the books keep what is owed on a line: a backstop has one account, invoiced or not.
+    fn receivable(&self, line: LineId, account: Account) -> Account {
+        if self.backstops.contains(&line) { Account::GlBackstop } else { account }
     }
 
     fn draw(&mut self, line: LineId, account: Account, customer: OrgId, amount: i128) {
@@ -322,6 +329,13 @@ impl Used {
         steps.push((draw.window.start(), i64::from(draw.gpus)));
         steps.push((draw.window.end(), -i64::from(draw.gpus)));
     }
+}
+
+/// The lines that vendors' backstops buy on.
+fn backstops(db: &mut Db) -> Result<BTreeSet<LineId>, Fault> {
+    let are = credit_lines::program.is_not_null();
+    let ids: Vec<Uid> = on!(db, load, credit_lines::table.filter(are).select(credit_lines::id))?;
+    Ok(ids.into_iter().map(|id| LineId::new(id.0)).collect())
 }
 
 fn all_contracts(db: &mut Db, used: &mut Used, found: &mut Findings) -> Result<(), Fault> {
@@ -339,7 +353,8 @@ fn all_contracts(db: &mut Db, used: &mut Used, found: &mut Findings) -> Result<(
             let left = exact(contract.value) - exact(contract.accrued);
             *used.held_by_line.entry(contract.line).or_default() += left;
             let unbilled = exact(contract.unbilled.amount());
-            used.draw(contract.line, Account::GlUnbilled, contract.customer, unbilled);
+            let account = used.receivable(contract.line, Account::GlUnbilled);
+            used.draw(contract.line, account, contract.customer, unbilled);
             contract.homed(&contract.allocations).iter().for_each(|draw| used.take(draw));
             let bought = contract.allocations.iter();
             let is_bought =
@@ -429,6 +444,7 @@ fn all_invoices(db: &mut Db, used: &mut Used, found: &mut Findings) -> Result<()
             found.unless(!is_over || is_settled, || {
                 format!("{id} is {}, and something of it is waited for", invoice.state)
             });
+            let account = used.receivable(invoice.line, account);
             used.draw(invoice.line, account, invoice.org, left);
         }
     }
@@ -461,6 +477,7 @@ fn owed(balances: &BTreeMap<AccountKey, Balance>, used: &Used, found: &mut Findi
     let kinds = [
         Account::GlUnbilled,
         Account::GlInvoiced,
+        Account::GlBackstop,
         Account::GlGuarantee,
         Account::GlProviderReserve,
         Account::GlInTransit,
@@ -520,14 +537,12 @@ fn lines(
         // A closed line holds nothing; what its customer holds is on the one that is open.
         let is_open = line.state != LineState::Closed;
         let by_contracts = used.held_by_line.get(&line.id).copied().unwrap_or(0);
-        let by_customer = used.held_by_customer.get(&line.org).copied().filter(|_| is_open);
+        let is_own = is_open && line.program.is_none();
+        let by_customer = used.held_by_customer.get(&line.org).copied().filter(|_| is_own);
         let due = by_contracts + by_customer.unwrap_or(0);
-        found.unless(net(ExpHeld) == due, || {
-            format!(
-                "{} holds {}, and its contracts, orders and quotes {due}",
-                line.id,
-                net(ExpHeld)
-            )
+        let held = net(ExpHeld);
+        found.unless(held == due, || {
+            format!("{} holds {held}, and its contracts, orders and quotes {due}", line.id)
         });
     }
     Ok(())

@@ -9,6 +9,7 @@ mod server;
 mod stage;
 
 mod access;
+mod backstops;
 mod billing;
 mod credit;
 mod explained;

@@ -161,5 +161,7 @@ fn contracts_wait_until_they_are_invoiced(place: &Place) {
         seen += theirs.len();
         assert_eq!(reader.unsettled_contracts(&line.id).unwrap(), theirs);
     }
-    assert_eq!(seen, 40);
+    // Those that were ordered, and what the vendor's backstop bought.
+    assert!(seen > 40);
+    assert_eq!(seen, market.engine.snapshot().contracts.len());
 }

@@ -16,7 +16,7 @@ use headroom::engine::credit::CapSubject;
 use headroom::engine::listing::{Audience, OrderLimits};
 use headroom::engine::order::{Ask, Start, TimeInForce};
 use headroom::engine::party::Capabilities;
-use headroom::engine::program::{GuaranteeTerms, ProgramTerms, ShareStep};
+use headroom::engine::program::{BackstopTerms, GuaranteeTerms, ProgramTerms, ShareStep};
 use headroom::engine::resale::Resell;
 use headroom::engine::{Actor, Answer, Command, Effects, Engine, Key, Refusal, Settings, Stamp};
 use headroom::model::id::*;
@@ -58,6 +58,20 @@ impl Market {
 
     /// As `open`, with so many customers.
     pub fn with_customers(seed: u64, customers: usize) -> Self {
+        let backstop = BackstopTerms {
+            price: Price::from_micros(1_200_000).unwrap(),
+            lead_hours: 36,
+            cap: money(1_000_000),
+        };
+        Self::put_up(seed, customers, Some(backstop))
+    }
+
+    /// As `open`, without a backstop, as markets were before there were any.
+    pub fn unbacked(seed: u64) -> Self {
+        Self::put_up(seed, 6, None)
+    }
+
+    fn put_up(seed: u64, customers: usize, backstop: Option<BackstopTerms>) -> Self {
         let mut market = Self {
             engine: Engine::new(Settings::default()),
             dice: Dice(seed),
@@ -79,7 +93,7 @@ impl Market {
         };
         market.officer = UserId::new(market.mint());
         market.found();
-        market.provide();
+        market.provide(backstop);
         market.lend(customers);
         market
     }
@@ -122,7 +136,7 @@ impl Market {
         );
     }
 
-    fn provide(&mut self) {
+    fn provide(&mut self, backstop: Option<BackstopTerms>) {
         let (org, user) = self.sign_up(
             "Provider",
             Capabilities {
@@ -168,6 +182,7 @@ impl Market {
                         first_loss: money(500),
                         cap: money(100_000),
                     }),
+                    backstop,
                 },
             },
         );

@@ -20,7 +20,9 @@ use headroom::engine::order::{Ask, Order, OrderState, Reason, Start, TimeInForce
 use headroom::engine::party::{
     ApiKey, Capabilities, Organization, OrganizationState, Session, User, UserState,
 };
-use headroom::engine::program::{FrozenProgram, GuaranteeTerms, Program, ProgramTerms, ShareStep};
+use headroom::engine::program::{
+    BackstopTerms, FrozenProgram, GuaranteeTerms, Program, ProgramTerms, ShareStep,
+};
 use headroom::engine::quote::{Quote, QuoteState};
 use headroom::engine::remember::Kept;
 use headroom::engine::{Actor, Key};
@@ -285,17 +287,7 @@ impl Sample {
             name: dice.text(),
             vendor: org,
             version: u32::try_from(dice.next() % 1_000_000).unwrap() + 1,
-            terms: Arc::new(ProgramTerms {
-                shares: dice.some(3, |dice| ShareStep {
-                    from_month: dice.count(),
-                    vendor_share: dice.count(),
-                }),
-                guarantee: dice.maybe(|dice| GuaranteeTerms {
-                    coverage: dice.count(),
-                    first_loss: dice.amount(),
-                    cap: dice.amount(),
-                }),
-            }),
+            terms: Arc::new(terms(dice)),
             pools: BTreeSet::from_iter(dice.some(3, |dice| PoolId::new(dice.uuid()))),
             created_at: still.micros(),
         });
@@ -323,6 +315,7 @@ impl Sample {
             resale: still.maybe(source),
             state: dice.pick(ListingState::ALL),
             taken: dice.pick(&[0, 1, i64::MAX]),
+            backstop_at: dice.maybe(Dice::minute),
             published_seq: dice.next() >> 1,
             created_at: still.micros(),
             version: dice.count(),
@@ -360,6 +353,7 @@ impl Sample {
             id: line,
             org,
             application,
+            program: place.is_multiple_of(2).then(|| ProgramId::new(grown(7, place))),
             state: dice.pick(LineState::ALL),
             target_limit: dice.maybe(Dice::amount),
             past_due_since: dice.maybe(Dice::minute),
@@ -584,6 +578,23 @@ fn shortage(dice: &mut Dice) -> Shortage {
     }
 }
 
+fn terms(dice: &mut Dice) -> ProgramTerms {
+    ProgramTerms {
+        shares: dice
+            .some(3, |dice| ShareStep { from_month: dice.count(), vendor_share: dice.count() }),
+        guarantee: dice.maybe(|dice| GuaranteeTerms {
+            coverage: dice.count(),
+            first_loss: dice.amount(),
+            cap: dice.amount(),
+        }),
+        backstop: dice.maybe(|dice| BackstopTerms {
+            price: dice.price(),
+            lead_hours: dice.count(),
+            cap: dice.amount(),
+        }),
+    }
+}
+
 fn contract(place: usize, still: &mut Dice, dice: &mut Dice, programs: &[Program]) -> Contract {
     // Frozen under a version of its own that is not any program's newest.
     let program = &programs[place];
@@ -594,6 +605,7 @@ fn contract(place: usize, still: &mut Dice, dice: &mut Dice, programs: &[Program
         terms: Arc::new(ProgramTerms {
             shares: vec![ShareStep { from_month: 1, vendor_share: 1_500 }],
             guarantee: None,
+            backstop: None,
         }),
     };
     let value = dice.pick(&[0, 60, i64::MAX]);

@@ -43,6 +43,8 @@ const BACK: &str = "
     ALTER TABLE listings DROP COLUMN resale;
     ALTER TABLE credit_lines DROP COLUMN past_due_since;
     DROP INDEX entries_corrections;
+    ALTER TABLE credit_lines DROP COLUMN program;
+    ALTER TABLE listings DROP COLUMN backstop_at;
     DROP TABLE caps;
     ALTER TABLE credit_lines DROP COLUMN review_at;
     ALTER TABLE credit_lines DROP COLUMN review;
@@ -55,7 +57,7 @@ const BACK: &str = "
 
 fn a_market_from_before_there_were_invoices_goes_on(place: &Place) {
     let (mut writer, reader) = place.open();
-    let mut market = Market::open(4);
+    let mut market = Market::unbacked(4);
     market.debt(0);
     assert!((0..60).all(|_| market.fill()));
     // Within one month nothing accrues but what is over: so it was before.

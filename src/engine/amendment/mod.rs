@@ -136,6 +136,7 @@ impl Engine {
             let (state, needed) = (own.state.as_str(), "scheduled or active");
             return Err(Refusal::WrongState { kind: "contract", state, needed });
         }
+        self.is_ordered(own)?;
         if own.amendments >= limits::AMENDMENTS_MAX && change != Change::Cancel {
             let most = usize::try_from(limits::AMENDMENTS_MAX).expect("a small bound");
             return Err(Refusal::TooMany { kind: "amendment", most });

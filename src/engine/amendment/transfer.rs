@@ -174,6 +174,7 @@ impl Engine {
         if !contract.is_live() {
             return wrong(contract.state.as_str(), "scheduled or active");
         }
+        self.is_ordered(contract)?;
         if contract.degraded {
             return wrong("degraded", "whole");
         }
@@ -184,11 +185,7 @@ impl Engine {
             let most = usize::try_from(limits::AMENDMENTS_MAX).expect("a small bound");
             return Err(Refusal::TooMany { kind: "amendment", most });
         }
-        if self.admits(contract.customer, Money::ZERO)? != contract.line {
-            // Its own line is closed.
-            return Err(Refusal::NoCreditLine);
-        }
-        Ok(())
+        self.line_trades(contract)
     }
 }
 

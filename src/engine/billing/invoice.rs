@@ -220,7 +220,9 @@ impl Engine {
         out: &mut Effects,
     ) {
         let month = Month::of(until.plus(-1));
-        let is_it = |it: &&Invoice| it.state == InvoiceState::Draft && it.month == month;
+        let is_it = |it: &&Invoice| {
+            it.state == InvoiceState::Draft && (it.month, it.line) == (month, contract.line)
+        };
         let draft = self.billing.of_org(contract.customer).find(is_it).cloned();
         let amount = bill.amount();
         let invoice = match draft {
@@ -314,9 +316,12 @@ impl Engine {
     ) -> Invoice {
         let mut invoice = self.billing.invoices[&id].clone();
         let customer = invoice.org.uuid();
-        let debit = AccountKey::of(Account::GlInvoiced, customer);
-        let credit = AccountKey::of(Account::GlUnbilled, customer);
-        self.post_money(at, debit, credit, invoice.total, EntryKind::Invoiced, out);
+        // A backstop's receivable is one account, invoiced or not.
+        if !self.credit.is_backstop(invoice.line) {
+            let debit = AccountKey::of(Account::GlInvoiced, customer);
+            let credit = AccountKey::of(Account::GlUnbilled, customer);
+            self.post_money(at, debit, credit, invoice.total, EntryKind::Invoiced, out);
+        }
         invoice.enter(InvoiceState::Open);
         invoice.opened_at = Some(opened_at);
         invoice.due_at =
@@ -395,8 +400,8 @@ impl Engine {
     fn take_back(&mut self, at: &Stamp, invoice: &mut Invoice, amount: Money, out: &mut Effects) {
         let operator = self.parties.operator().expect("a market has an operator").id;
         let receivable = match invoice.state {
-            InvoiceState::Draft => Account::GlUnbilled,
-            _ => Account::GlInvoiced,
+            InvoiceState::Draft => self.credit.unbilled(invoice.line),
+            _ => self.credit.invoiced(invoice.line),
         };
         let receivable = AccountKey::of(receivable, invoice.org.uuid());
         for part in self.billing.next_parts(invoice, amount) {

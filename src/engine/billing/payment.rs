@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Invoice, InvoiceState, MINUTES_PER_DAY, Party};
 use crate::engine::charge::{less, sum};
 use crate::engine::command::{Answer, Stamp};
+use crate::engine::credit::Line;
 use crate::engine::deadline::Due;
 use crate::engine::effect::Effects;
 use crate::engine::event::{EventData, EventKind};
@@ -137,7 +138,7 @@ impl Engine {
         let mut invoice = self.billing.invoices[&id].clone();
         let operator = self.parties.operator().expect("a market has an operator").id;
         let cash = AccountKey::of(Account::GlCash, operator.uuid());
-        let receivable = AccountKey::of(Account::GlInvoiced, invoice.org.uuid());
+        let receivable = AccountKey::of(self.credit.invoiced(invoice.line), invoice.org.uuid());
         self.post_money(at, cash, receivable, amount, EntryKind::PaymentReceived, out);
         let reserve = self.settings.reserve;
         reserves.extend(self.free_parts(at, &invoice, amount, reserve, out));
@@ -146,7 +147,7 @@ impl Engine {
                 self.unexpose(at, invoice.line, program, part.charged, None, out);
             }
         }
-        self.undraw(at, invoice.line, amount, None, at.now(), out);
+        self.repay(at, invoice.line, amount, out);
         invoice.paid = sum(invoice.paid, amount);
         self.settle_if_whole(at, &mut invoice, out);
         self.settled_invoice(at, invoice, out);
@@ -210,7 +211,8 @@ impl Engine {
     }
 
     /// Whether an invoice of a line is overdue.
-    pub(in crate::engine) fn is_overdue(&self, org: OrgId) -> bool {
-        self.billing.of_org(org).any(|invoice| invoice.state == InvoiceState::Overdue)
+    pub(in crate::engine) fn is_overdue(&self, line: &Line) -> bool {
+        let mut own = self.billing.of_org(line.org).filter(|invoice| invoice.line == line.id);
+        own.any(|invoice| invoice.state == InvoiceState::Overdue)
     }
 }

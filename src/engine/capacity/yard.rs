@@ -435,6 +435,12 @@ impl Capacity {
         yard.offer(id).map(|offer| &offer.listing).or_else(|| yard.draft(id))
     }
 
+    /// An offer, to note on it what moves neither its place nor what is free of it.
+    pub(in crate::engine) fn offer_mut(&mut self, id: ListingId) -> Option<&mut Offer> {
+        let yard = &mut self.yards[*self.by_listing.get(&id)?];
+        yard.offers.iter_mut().find(|offer| offer.listing.id == id)
+    }
+
     /// Everything derived, from `now` on, in key order: equal in an engine and in one rebuilt from
     /// its facts.
     pub fn digest_view(&self, now: Minute) -> Vec<PoolDigest> {

@@ -79,7 +79,7 @@ impl Engine {
     /// An invoice of this line was settled: if no other is overdue, the line is as good as before.
     pub(in crate::engine) fn line_cures(&mut self, at: &Stamp, id: LineId, out: &mut Effects) {
         let line = &self.credit.lines[&id];
-        if line.past_due_since.is_none() || self.is_overdue(line.org) {
+        if line.past_due_since.is_none() || self.is_overdue(line) {
             return;
         }
         let mut line = line.clone();

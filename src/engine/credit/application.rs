@@ -11,7 +11,7 @@ use super::super::refusal::Refusal;
 use super::line::GRANT;
 use super::review::review_at;
 use super::{Application, ApplicationState, Approval, DeclineReason, Line, LineState};
-use crate::model::id::{ApplicationId, LineId, UserId};
+use crate::model::id::{ApplicationId, LineId, ProgramId, UserId};
 use crate::model::{Minute, Money, Right, Workload, limits};
 
 impl Engine {
@@ -102,7 +102,7 @@ impl Engine {
             let previous = Some(before.state);
             self.tell_application(at, &after, EventKind::ApplicationApproved, previous, out);
             if is_new {
-                self.open_line(at, line, &after, expires_at, out);
+                self.open_line(at, line, &after, None, expires_at, out);
             } else {
                 self.renew_line(at, line, &after, expires_at, out);
             }
@@ -176,12 +176,13 @@ impl Engine {
         Ok((officer, ask))
     }
 
-    /// A customer's first line.
-    fn open_line(
+    /// A customer's first line, or a program's.
+    pub(super) fn open_line(
         &mut self,
         at: &Stamp,
         id: LineId,
         ask: &Application,
+        program: Option<ProgramId>,
         expires_at: Minute,
         out: &mut Effects,
     ) {
@@ -191,6 +192,7 @@ impl Engine {
             id,
             org: ask.org,
             application: ask.id,
+            program,
             state: LineState::Active,
             target_limit: None,
             proposal: None,

@@ -307,7 +307,7 @@ impl Engine {
         amount: Money,
         out: &mut Effects,
     ) {
-        let receivable = AccountKey::of(Account::GlInvoiced, invoice.org.uuid());
+        let receivable = AccountKey::of(self.credit.invoiced(invoice.line), invoice.org.uuid());
         for part in self.billing.next_parts(invoice, amount) {
             let loses = match part.party {
                 Party::Provider(org) => AccountKey::of(Account::GlProviderAccrued, org.uuid()),

@@ -128,12 +128,14 @@ impl Engine {
     /// Ends what the customer has under way: orders, firm quotes, contracts. What was delivered is
     /// demanded at once; what was not is there for others.
     fn wind_up(&mut self, at: &Stamp, line: LineId, org: OrgId, out: &mut Effects) {
-        let orders = self.book.orders().filter(|order| order.org == org);
+        // What rests and is quoted holds on a customer's own line.
+        let is_own = self.credit.line_of(org) == Some(line);
+        let orders = self.book.orders().filter(|order| is_own && order.org == org);
         let orders: Vec<OrderId> = orders.map(|order| order.id).collect();
         for id in orders {
             self.close_order(at, id, OrderState::Cancelled, Reason::Cancelled, out);
         }
-        let quotes = self.quotes.open.values().filter(|quote| quote.org == org);
+        let quotes = self.quotes.open.values().filter(|quote| is_own && quote.org == org);
         let quotes: Vec<QuoteId> = quotes.map(|quote| quote.id).collect();
         for id in quotes {
             let expires_at = self.quotes.open[&id].expires_at.expect("an open quote is firm");
@@ -147,7 +149,8 @@ impl Engine {
             self.terminate_contract(at, id, out);
             self.bill_until(at, id, at.now(), out);
         }
-        let is_draft = |invoice: &&Invoice| invoice.state == InvoiceState::Draft;
+        let is_draft =
+            |invoice: &&Invoice| invoice.line == line && invoice.state == InvoiceState::Draft;
         let drafts = self.billing.of_org(org).filter(is_draft);
         let drafts: Vec<InvoiceId> = drafts.map(|draft| draft.id).collect();
         for id in drafts {

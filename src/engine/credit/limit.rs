@@ -55,6 +55,10 @@ impl Engine {
         if line.version != expect {
             return Err(Refusal::VersionMismatch { expected: expect, actual: line.version });
         }
+        if line.program.is_some() {
+            let rule = "of a backstop follows from its program's terms";
+            return Err(Refusal::Invalid { field: "limit", rule });
+        }
         bound::within("limit", limit.micros(), 0, limits::AMOUNT_MAX)?;
         let aim = line.target_limit.unwrap_or_else(|| self.balances(id).limit);
         if limit == aim {

@@ -37,6 +37,9 @@ pub(super) const DEFAULT: Move =
 /// its limit shrinks with the debt.
 pub(super) const RECOVER: Move =
     Move { debit: Account::ExpDefaulted, credit: Account::ExpLimit, kind: EntryKind::LimitReduced };
+/// What a vendor has paid of what its backstop bought: its cap is used up by so much.
+const USE_UP: Move =
+    Move { debit: Account::ExpDrawn, credit: Account::ExpLimit, kind: EntryKind::LimitReduced };
 const UNDRAW: Move =
     Move { debit: Account::ExpDrawn, credit: Account::ExpAvailable, kind: EntryKind::DrawReleased };
 
@@ -129,8 +132,20 @@ impl Engine {
         self.ledger.post(at, transfer, out);
     }
 
-    /// Drawn to available: what was drawn is not owed, or was paid. The caller says `freed` when it
-    /// is done.
+    /// What was drawn is paid: it is available again; a backstop's cap is used up by it. The caller
+    /// says `freed` when it is done.
+    pub(in crate::engine) fn repay(
+        &mut self,
+        at: &Stamp,
+        line: LineId,
+        amount: Money,
+        out: &mut Effects,
+    ) {
+        let way = if self.credit.is_backstop(line) { USE_UP } else { UNDRAW };
+        self.ledger.post(at, way.transfer(line, amount, at.now()), out);
+    }
+
+    /// Drawn to available: what was drawn is not owed. The caller says `freed` when it is done.
     pub(in crate::engine) fn undraw(
         &mut self,
         at: &Stamp,

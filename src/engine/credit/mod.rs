@@ -3,6 +3,7 @@
 
 mod aging;
 mod application;
+mod backstop;
 mod cap;
 mod collection;
 mod default;
@@ -25,7 +26,7 @@ use super::deadline::Due;
 use super::effect::{Change, Effects};
 use super::event::{EventData, EventKind};
 use super::refusal::Refusal;
-use crate::model::id::{ApplicationId, LineId, OrgId, UserId};
+use crate::model::id::{ApplicationId, LineId, OrgId, ProgramId, UserId};
 use crate::model::{Micros, Minute, Money, Workload};
 use crate::words;
 
@@ -121,12 +122,15 @@ pub struct Balances {
     pub defaulted: Money,
 }
 
-/// A customer's credit line. One to a customer.
+/// A customer's credit line, one to a customer; or what a vendor's backstop may still buy and has
+/// not paid, one to a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     pub id: LineId,
     pub org: OrgId,
     pub application: ApplicationId,
+    /// Whose backstop is bought on it; `None` for a customer's own line.
+    pub program: Option<ProgramId>,
     pub state: LineState,
     /// A decrease that waits for what is used to free: where the limit is going.
     pub target_limit: Option<Money>,
@@ -235,7 +239,11 @@ impl Credit {
         caps: Vec<Cap>,
     ) -> Self {
         Self {
-            by_org: lines.iter().map(|line| (line.org, line.id)).collect(),
+            by_org: lines
+                .iter()
+                .filter(|line| line.program.is_none())
+                .map(|line| (line.org, line.id))
+                .collect(),
             waiting: applications.iter().map(|ask| (ask.org, ask.id)).collect(),
             applications: applications.into_iter().map(|ask| (ask.id, ask)).collect(),
             lines: lines.into_iter().map(|line| (line.id, line)).collect(),
@@ -254,7 +262,7 @@ impl Credit {
         self.lines.values()
     }
 
-    /// The line of an organization, in whatever state, unless it is closed.
+    /// A customer's own line, in whatever state, unless it is closed.
     pub fn line_of(&self, org: OrgId) -> Option<LineId> {
         self.by_org.get(&org).copied()
     }
@@ -321,10 +329,15 @@ impl Engine {
                 out.lines.changed(after.id, after.clone());
             }
         }
+        let is_own = after.program.is_none();
         if after.state == LineState::Closed {
-            self.credit.by_org.remove(&after.org);
+            if is_own {
+                self.credit.by_org.remove(&after.org);
+            }
         } else {
-            self.credit.by_org.insert(after.org, after.id);
+            if is_own {
+                self.credit.by_org.insert(after.org, after.id);
+            }
             self.credit.lines.insert(after.id, after);
         }
     }

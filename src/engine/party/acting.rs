@@ -119,6 +119,22 @@ impl Parties {
         self.customer(at, Right::Trade)
     }
 
+    /// As `acting`, for an active customer that may trade, or a vendor with what its backstop
+    /// bought.
+    ///
+    /// # Errors
+    /// As `customer`.
+    pub(in crate::engine) fn reselling(&self, at: &Stamp) -> Result<Acting, Refusal> {
+        let acting = self.acting(at)?;
+        let capable = acting.organization.capabilities;
+        if !capable.customer && !capable.vendor {
+            return Err(Refusal::NotCapable { capability: "customer" });
+        }
+        acting.needs(Right::Trade)?;
+        acting.is_admitted()?;
+        Ok(acting)
+    }
+
     /// As `acting`, for an active provider that may offer.
     ///
     /// # Errors

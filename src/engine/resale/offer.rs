@@ -67,12 +67,9 @@ impl Engine {
         ask: Resell,
         out: &mut Effects,
     ) -> Result<Answer, Refusal> {
-        let customer = self.parties.trading(at)?.organization;
+        let customer = self.parties.reselling(at)?.organization;
         let own = self.own_contract(customer.id, ask.contract)?;
-        if self.admits(customer.id, Money::ZERO)? != own.line {
-            // Its own line is closed.
-            return Err(Refusal::NoCreditLine);
-        }
+        self.line_trades(own)?;
         if own.degraded {
             let (state, needed) = ("degraded", "whole");
             return Err(Refusal::WrongState { kind: "contract", state, needed });
@@ -117,7 +114,7 @@ impl Engine {
         listing: Option<ListingId>,
         out: &mut Effects,
     ) -> Result<Answer, Refusal> {
-        let customer = self.parties.trading(at)?.organization.id;
+        let customer = self.parties.reselling(at)?.organization.id;
         let own = self.own_contract(customer, id)?;
         let on_offer = own.offered().iter().map(|it| it.draw.listing);
         let ended: BTreeSet<ListingId> =
@@ -348,6 +345,7 @@ fn listing_of(
         resale: Some(source),
         state: ListingState::Live,
         taken: 0,
+        backstop_at: None,
         published_seq: at.seq,
         created_at: at.at,
         version: 1,

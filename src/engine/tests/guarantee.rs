@@ -25,7 +25,7 @@ fn guarantee(coverage: BasisPoints, first_loss: i64, cap: i64) -> Option<Guarant
 
 fn frozen(program: ProgramId, guarantee: Option<GuaranteeTerms>) -> Arc<FrozenProgram> {
     let shares = vec![ShareStep { from_month: 1, vendor_share: 1_500 }];
-    let terms = Arc::new(ProgramTerms { shares, guarantee });
+    let terms = Arc::new(ProgramTerms { shares, guarantee, backstop: None });
     Arc::new(FrozenProgram { program, version: 1, vendor: OrgId::new(Uuid::from_u128(3)), terms })
 }
 

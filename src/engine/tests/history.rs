@@ -12,9 +12,11 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::super::amendment::{Change, TransferStep};
 use super::super::contract::Contract;
+use super::super::event::EventKind;
 use super::super::ledger::{Entry, EntryKind};
 use super::super::{Actor, Command, Effects, Engine, Settings};
 use super::script::{Stage, number, time};
+use crate::model::id::OrgId;
 use crate::model::{Minute, Month};
 
 /// Lines of a script that do something, drawn at random; windows begin after `base`, in hours. Many
@@ -44,7 +46,8 @@ fn step(base: u32) -> impl Strategy<Value = String> {
         20 => (pool.clone(), gpus, hour.clone(), 1..40_u32, cents.clone()).prop_map(
             |(pool, gpus, start, hours, cents)| {
                 let (end, ask) = (start + hours, format!("{}.{:02}", cents / 100, cents % 100));
-                format!("listing NEW {pool} {gpus} {start}h..{end}h @{ask}")
+                let backed = if pool == "A" { " program=V" } else { "" };
+                format!("listing NEW {pool} {gpus} {start}h..{end}h @{ask}{backed}")
             }
         ),
         10 => cents.prop_map(|cents| format!("reprice OLDL @{}.{:02}", cents / 100, cents % 100)),
@@ -83,6 +86,10 @@ fn till() -> impl Strategy<Value = String> {
         2 => Just("payout P".to_owned()),
         1 => Just("bounce P".to_owned()),
         1 => Just("payout vendor as=vendor".to_owned()),
+        1 => Just("payout vendor as=customer".to_owned()),
+        2 => Just("pay vendor OWED".to_owned()),
+        1 => (1..12_u32, 5..30_u32)
+            .prop_map(|(lead, cap)| format!("agree V backstop=1.20/{lead}/{cap}000")),
         3 => Just("close LAST".to_owned()),
     ]
 }
@@ -164,7 +171,7 @@ fn market() -> Stage {
         "pool B gb300 64 at=sydney",
         "pool D gb300 48",
         "pool E gb300 32 from=20h",
-        "program V 1:1500 guarantee=8000/50/100000 pools=A",
+        "program V 1:1500 guarantee=8000/50/100000 backstop=1.20/9/6000 pools=A",
         "officer",
         "listing L0 A 48 0h..60h @2.00 program=V",
         "line C1 20000",
@@ -212,8 +219,13 @@ fn play(runner: &mut TestRunner, steps: usize, lives_long: bool) -> Stage {
             let live: Vec<Contract> = all.filter(|it| !answers || waits(it.id)).cloned().collect();
             let Some(contract) = (!live.is_empty()).then(|| index.get(&live)) else { continue };
             let order = stage.name_of(contract.id.uuid());
+            let bought = format!("B{number}");
+            let order = if order == "?" { bought.as_str() } else { order };
             let owner = stage.name_of(contract.customer.uuid()).trim_end_matches(".org");
             line = of_contract(&line, order, owner, contract);
+            if order == bought {
+                stage.rename(&bought, contract.id.uuid());
+            }
         }
         line = line.replace("OLDQ", &pick(&names.quotes));
         match step.split(' ').next() {
@@ -294,13 +306,22 @@ fn kind_of(command: &Command) -> &'static str {
     }
 }
 
+/// How many contracts the backstop made.
+fn purchases_of(stage: &Stage) -> usize {
+    let vendor = stage.engine.programs.programs().next().map(|it| it.vendor);
+    let made = |(to, kind): &&(OrgId, EventKind)| {
+        Some(*to) == vendor && *kind == EventKind::ContractCreated
+    };
+    stage.told.iter().filter(made).count()
+}
+
 #[test]
 fn random_histories_keep_every_promise() {
     let asked = option_env!("HEADROOM_HISTORY_COMMANDS");
     let commands = asked.map_or(20_000, |count| count.parse().expect("a number of commands"));
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let (mut done, mut kinds, mut sales) = (0, BTreeMap::new(), 0);
+    let (mut done, mut kinds, mut sales, mut purchases) = (0, BTreeMap::new(), 0, 0);
     while done < commands {
         let stage = play(&mut runner, 200, done % 400 == 0);
         assert_replays(&stage);
@@ -309,10 +330,12 @@ fn random_histories_keep_every_promise() {
         }
         let sold = |entry: &&Entry| entry.kind == EntryKind::CapacityResold;
         sales += stage.moved.iter().filter(sold).count();
+        purchases += purchases_of(&stage);
         done += 200;
     }
     // A history of refusals would prove little.
     assert!(sales * 4_000 >= commands, "{sales} sales in {commands}: {kinds:?}");
+    assert!(purchases * 1_000 >= commands, "{purchases} of backstops in {commands}: {kinds:?}");
     let often =
         ["cancel", "shrink", "extend", "grow", "report_delivery", "place_order", "add_maintenance"];
     let money = ["record_payment", "pay_out", "close_period", "credit_invoice", "default_line"];

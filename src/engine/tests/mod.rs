@@ -3,6 +3,7 @@
 
 mod aging;
 mod amendment;
+mod backstop;
 mod capacity;
 mod change;
 mod collection;
@@ -18,6 +19,7 @@ mod listing;
 mod matching;
 mod mishap;
 mod naive;
+mod offtake;
 mod resale;
 mod resold;
 mod script;

@@ -367,6 +367,7 @@ fn shelf(pool: PoolId, site: &Site, offered: &Offered, number: u64) -> Option<Sh
             countries: offered.countries.iter().map(|c| c.parse().expect("a country")).collect(),
         },
         program: None,
+        backstop_at: None,
         resale: None,
         state: offered.state,
         taken: 0,

@@ -16,7 +16,7 @@
 //! state, default, claimpaid, writeoff, recover, debt, told ...: see `debt.rs`
 //! postpone, mended, accept, reject, incident ...: see `mishap.rs`
 //! cancelc, shrink, extend, grow, transfer, receive, terminate, terms: see `change.rs`
-//! resell, unsell, sold, went: see `resold.rs`
+//! resell, unsell, sold, went: see `resold.rs`      agree, backed: see `offtake.rs`
 //! order O1, contract O1, credit C1, free A 10h..12h, listing L1, book GL …  with `-> …` look
 //! ```
 //!
@@ -39,6 +39,7 @@ use super::super::order::{Ask, Start, TimeInForce};
 use super::super::party::Capabilities;
 use super::super::program::{GuaranteeTerms, ProgramTerms, ShareStep};
 use super::super::{Actor, Answer, Command, Effects, Engine, Key, Refusal, Settings, Stamp};
+use super::offtake::backstop_terms;
 use crate::model::id::{
     ApplicationId, ContractId, FactoryId, LineId, ListingId, OrderId, OrgId, PoolId, ProgramId,
     QuoteId, SessionId, UserId,
@@ -144,6 +145,11 @@ impl Stage {
             .names
             .entry(name.to_owned())
             .or_insert_with(|| Uuid::from_u128((0x0190_0000_0000_7000_8000_u128 << 48) | next))
+    }
+
+    /// Calls what has an id by another name from now on.
+    pub fn rename(&mut self, name: &str, id: Uuid) {
+        self.names.insert(name.to_owned(), id);
     }
 
     /// An id that nothing else has.
@@ -322,6 +328,7 @@ impl Stage {
                 let said = said.or_else(|| self.run_change(words));
                 let said = said.or_else(|| self.run_mishap(words));
                 let said = said.or_else(|| self.run_resale(words));
+                let said = said.or_else(|| self.run_offtake(words));
                 said.unwrap_or_else(|| panic!("what is `{}`?", words.join(" ")))
             }
         }
@@ -381,7 +388,10 @@ impl Stage {
         });
         let id = ProgramId::new(self.named(name));
         let vendor = OrgId::new(self.named("vendor.org"));
-        let terms = ProgramTerms { shares: shares.split(',').map(step).collect(), guarantee };
+        let backstop = options.get("backstop").map(backstop_terms);
+        let shares = shares.split(',').map(step).collect();
+        let terms = ProgramTerms { shares, guarantee, backstop };
+        self.lines.insert(name.to_owned(), LineId::new(id.uuid()));
         let operator = self.actor("operator");
         let name = name.to_owned();
         let said = self.said(operator, Command::CreateProgram { id, name, vendor, terms });
@@ -614,7 +624,7 @@ impl Stage {
         self.show_contract(name)
     }
 
-    fn show_contract(&mut self, name: &str) -> String {
+    pub fn show_contract(&mut self, name: &str) -> String {
         let id = ContractId::new(self.named(name));
         match self.engine.snapshot().contracts.iter().find(|contract| contract.id == id) {
             Some(it) => {

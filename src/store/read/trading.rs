@@ -18,6 +18,10 @@ use crate::store::rows::trading::{OrderRow, QuoteRow, orders, quotes};
 use crate::store::rows::{code, count, entities, maybe, parse, price, uid, window};
 use crate::store::schema::Uid;
 
+/// What vendors buy under their backstops is no trade: its price was agreed long before.
+const ON_OWN_LINES: &str =
+    "contracts.line NOT IN (SELECT id FROM credit_lines WHERE program IS NOT NULL)";
+
 impl Reader {
     /// A firm quote.
     ///
@@ -121,7 +125,8 @@ impl Reader {
                 contracts,
                 page,
                 sku.map(|sku| contracts::sku.eq(sku.as_str())),
-                region.map(|region| contracts::region.eq(region.as_str()))
+                region.map(|region| contracts::region.eq(region.as_str())),
+                Some(sql::<Bool>(ON_OWN_LINES))
             )
         })?;
         slice(rows, page.limit, |rows| rows.into_iter().map(trade).collect())

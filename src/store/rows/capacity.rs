@@ -4,8 +4,8 @@ use super::{code, count, country, json, maybe, natural, number, parse, price, ui
 use crate::engine::capacity::{Factory, FactoryState, Pool};
 use crate::engine::catalogue::{Region, Sku};
 use crate::engine::listing::{Listing, ListingState};
-use crate::model::Micros;
 use crate::model::id::{FactoryId, ListingId, OrgId, PoolId, ProgramId};
+use crate::model::{Micros, Minute};
 use crate::store::Fault;
 use crate::store::schema::row;
 
@@ -68,6 +68,7 @@ row! {
         audience: Text,
         state: Text,
         taken: Number,
+        backstop_at: MaybeNumber,
         published_seq: Number,
         version: Number,
     }
@@ -228,6 +229,7 @@ impl From<&Listing> for ListingRow {
             resale,
             state,
             taken,
+            backstop_at,
             published_seq,
             created_at,
             version,
@@ -250,6 +252,7 @@ impl From<&Listing> for ListingRow {
             audience: json(audience),
             state: state.as_str().to_owned(),
             taken: *taken,
+            backstop_at: backstop_at.map(Minute::count),
             published_seq: number(*published_seq),
             version: i64::from(*version),
         }
@@ -274,6 +277,7 @@ impl TryFrom<ListingRow> for Listing {
             resale: maybe(row.resale, |text| parse("listings.resale", &text))?,
             state: word("listings.state", &row.state, ListingState::read)?,
             taken: row.taken,
+            backstop_at: row.backstop_at.map(Minute::new),
             published_seq: natural("listings.published_seq", row.published_seq)?,
             created_at: Micros::new(row.created_at),
             version: count("listings.version", row.version)?,

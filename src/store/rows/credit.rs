@@ -5,7 +5,7 @@ use super::{corrupt, count, json, maybe, parse, uid, word};
 use crate::engine::credit::{
     Application, ApplicationState, Cap, CapSubject, Collection, DefaultReason, Line, LineState,
 };
-use crate::model::id::{ApplicationId, LineId, OrgId, UserId};
+use crate::model::id::{ApplicationId, LineId, OrgId, ProgramId, UserId};
 use crate::model::{Micros, Minute, Money, Workload};
 use crate::store::Fault;
 use crate::store::schema::row;
@@ -34,7 +34,7 @@ row! {
 row! {
     LineRow in credit_lines
     key { id: Id, }
-    fixed { org: Id, application: Id, created_at: Number, }
+    fixed { org: Id, application: Id, program: MaybeId, created_at: Number, }
     moving {
         state: Text,
         target_limit: MaybeNumber,
@@ -152,6 +152,7 @@ impl From<&Line> for LineRow {
             id,
             org,
             application,
+            program,
             state,
             target_limit,
             proposal,
@@ -169,6 +170,7 @@ impl From<&Line> for LineRow {
             id: uid(id.uuid()),
             org: uid(org.uuid()),
             application: uid(application.uuid()),
+            program: program.map(|program| uid(program.uuid())),
             created_at: created_at.count(),
             state: state.as_str().to_owned(),
             target_limit: target_limit.map(Money::micros),
@@ -193,6 +195,7 @@ impl TryFrom<LineRow> for Line {
             id: LineId::new(row.id.0),
             org: OrgId::new(row.org.0),
             application: ApplicationId::new(row.application.0),
+            program: row.program.map(|program| ProgramId::new(program.0)),
             state: word("credit_lines.state", &row.state, LineState::read)?,
             target_limit: row.target_limit.map(Money::from_micros),
             proposal: maybe(proposal, |text| parse("credit_lines.proposal", text))?,
