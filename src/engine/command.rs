@@ -1,5 +1,7 @@
 //! All that may be asked of the market, by whom, and what it answers.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::amendment::{Amendment, Change, Transfer};
@@ -555,8 +557,8 @@ pub enum Answer {
     },
     Quote(Quote),
     Order {
-        order: Order,
-        contract: Option<Contract>,
+        order: Arc<Order>,
+        contract: Option<Arc<Contract>>,
     },
     Contract(Contract),
     /// A change to a contract and the contract after it; as it would be when only quoted.

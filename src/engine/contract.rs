@@ -157,8 +157,8 @@ impl Undelivered {
 /// Scheduled and active contracts, and those that are over and not yet invoiced to their end.
 #[derive(Debug, Default)]
 pub struct Contracts {
-    /// Boxed: a node of the tree holds eleven, and moves them about.
-    pub(super) unsettled: BTreeMap<ContractId, Box<Contract>>,
+    /// Shared with what is noted and answered of them, until one changes.
+    pub(super) unsettled: BTreeMap<ContractId, Arc<Contract>>,
     /// What they have not earned yet, by whose it is and of what: derived.
     pub(super) undelivered: Undelivered,
 }
@@ -260,13 +260,24 @@ impl Contract {
 
 impl Contracts {
     /// Keeps a contract as it has become. The only way to change what it is worth or has earned.
-    pub(super) fn put(&mut self, contract: Contract) -> Option<Box<Contract>> {
+    pub(super) fn put(&mut self, contract: impl Into<Arc<Contract>>) -> Option<Arc<Contract>> {
+        let contract = contract.into();
         self.undelivered.add(&contract, 1);
-        let before = self.unsettled.insert(contract.id, Box::new(contract));
+        let before = self.unsettled.insert(contract.id, contract);
         if let Some(before) = &before {
             self.undelivered.add(before, -1);
         }
         before
+    }
+
+    /// To change of a contract neither what it is worth nor what it has earned.
+    pub(super) fn get_mut(&mut self, id: ContractId) -> Option<&mut Contract> {
+        self.unsettled.get_mut(&id).map(Arc::make_mut)
+    }
+
+    /// A contract that is there, to be noted or answered.
+    pub(super) fn shared(&self, id: ContractId) -> Arc<Contract> {
+        self.unsettled[&id].clone()
     }
 
     /// Lets go of a contract that is settled: nothing of it is undelivered.
@@ -297,7 +308,7 @@ impl Engine {
         block: Block,
         value: Money,
         out: &mut Effects,
-    ) -> Contract {
+    ) -> Arc<Contract> {
         let programs = self.programs_of(&block.draws);
         let origins = self.origins_of(&block.draws);
         let mut supported = self.supported(&block.draws, block.window, origins.clone());
@@ -362,6 +373,7 @@ impl Engine {
         let id = contract.id;
         contract.deadlines().for_each(|(due_at, due)| self.deadlines.set(due_at, due));
         self.tell_parties(at, EventKind::ContractCreated, &contract, None, out);
+        let contract = Arc::new(contract);
         out.contracts.born(id, contract.clone());
         let before = self.contracts.put(contract.clone());
         assert!(before.is_none(), "an order makes one contract");
@@ -370,9 +382,9 @@ impl Engine {
 
     /// A contract's window begins.
     pub(super) fn start_contract(&mut self, at: &Stamp, id: ContractId, out: &mut Effects) {
-        let contract = self.contracts.unsettled.get_mut(&id).expect("only a live contract starts");
+        let contract = self.contracts.get_mut(id).expect("only a live contract starts");
         contract.become_state(ContractState::Active, at);
-        let contract = contract.as_ref().clone();
+        let contract = self.contracts.shared(id);
         self.tell_parties(at, EventKind::ContractActive, &contract, Some("scheduled"), out);
         out.contracts.changed(id, contract);
     }
@@ -396,12 +408,12 @@ impl Engine {
         ended_at: Minute,
         out: &mut Effects,
     ) {
-        let contract = self.contracts.unsettled.get_mut(&id).expect("only a live contract ends");
+        let contract = self.contracts.get_mut(id).expect("only a live contract ends");
         contract.deadlines().for_each(|(due_at, due)| self.deadlines.clear(due_at, due));
         contract.ended_at = Some(ended_at);
         contract.become_state(state, at);
         contract.deadlines().for_each(|(due_at, due)| self.deadlines.set(due_at, due));
-        out.contracts.changed(id, contract.as_ref().clone());
+        out.contracts.changed(id, self.contracts.shared(id));
     }
 
     /// A contract that is in memory.

@@ -289,13 +289,13 @@ impl Engine {
         if !credit.is_zero() {
             self.credit_contract(at, id, credit, until, out);
         }
-        let contract = self.contracts.unsettled.get_mut(&id).expect("it was there");
+        let contract = self.contracts.get_mut(id).expect("it was there");
         let bill = std::mem::take(&mut contract.unbilled);
         let end = until.min(contract.window.end()).max(contract.billed_to);
         let window = Window::new(contract.billed_to, end);
         contract.billed_to = end;
         contract.settled = contract.ended_at.is_some();
-        let contract = contract.as_ref().clone();
+        let contract = self.contracts.shared(id);
         if contract.settled {
             self.contracts.let_go(id);
         } else {

@@ -1,8 +1,12 @@
 //! What must be remembered of a batch of commands: whole facts, each thing once, births told from
 //! changes.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use indexmap::map::Entry;
 
 use super::amendment::Amendment;
 use super::billing::{Invoice, InvoiceLine, Payment, Payout, Period};
@@ -12,7 +16,7 @@ use super::contract::Contract;
 use super::credit::{Application, Cap, CapSubject, Collection, Line};
 use super::event::Event;
 use super::incident::Incident;
-use super::ledger::{self, AccountKey, Balance};
+use super::ledger::{self, AccountKey, Balance, Hashing};
 use super::listing::Listing;
 use super::order::Order;
 use super::party::{ApiKey, Organization, Session, User};
@@ -33,59 +37,58 @@ pub struct Fact<T> {
     pub thing: T,
 }
 
-/// The things of one kind that a batch touched, by key; the last word on each wins.
+/// The things of one kind that a batch touched, by key; the last word on each wins. Looked up by
+/// hash and kept in the order in which they were first touched: facts are noted in the hottest code
+/// there is. Whoever reads them has them in the order of their keys.
 #[derive(Debug, Clone)]
 pub struct Facts<K, T> {
-    /// In the order in which they were first touched, so that the index stays small and moves
-    /// places, not things: facts are noted in the hottest code there is.
-    facts: Vec<Fact<T>>,
-    /// The place of each in `facts`.
-    index: BTreeMap<K, usize>,
+    facts: IndexMap<K, Fact<T>, Hashing>,
     /// How often something was noted.
     notes: usize,
 }
 
 impl<K, T> Default for Facts<K, T> {
     fn default() -> Self {
-        Self { facts: Vec::new(), index: BTreeMap::new(), notes: 0 }
+        Self { facts: IndexMap::default(), notes: 0 }
     }
 }
 
-impl<K: Ord, T: PartialEq> PartialEq for Facts<K, T> {
+impl<K: Ord + Hash, T: PartialEq> PartialEq for Facts<K, T> {
     fn eq(&self, other: &Self) -> bool {
         self.notes == other.notes && self.iter().eq(other.iter())
     }
 }
 
-impl<K: Ord, T> Facts<K, T> {
+impl<K: Ord + Hash, T> Facts<K, T> {
     /// Notes a thing that did not exist before.
-    pub fn born(&mut self, key: K, thing: T) {
+    pub fn born(&mut self, key: K, thing: impl Into<T>) {
         self.notes += 1;
-        let before = self.index.insert(key, self.facts.len());
+        let before = self.facts.insert(key, Fact { born: true, thing: thing.into() });
         assert!(before.is_none(), "a thing is born once");
-        self.facts.push(Fact { born: true, thing });
     }
 
     /// Notes what a thing has become.
-    pub fn changed(&mut self, key: K, thing: T) {
+    pub fn changed(&mut self, key: K, thing: impl Into<T>) {
         self.notes += 1;
-        match self.index.entry(key) {
-            Entry::Occupied(place) => self.facts[*place.get()].thing = thing,
+        let thing = thing.into();
+        match self.facts.entry(key) {
+            Entry::Occupied(mut place) => place.get_mut().thing = thing,
             Entry::Vacant(place) => {
-                place.insert(self.facts.len());
-                self.facts.push(Fact { born: false, thing });
+                place.insert(Fact { born: false, thing });
             }
         }
     }
 
     /// In key order.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &Fact<T>)> {
-        self.index.iter().map(|(key, place)| (key, &self.facts[*place]))
+        let mut facts: Vec<_> = self.facts.iter().collect();
+        facts.sort_unstable_by_key(|(key, _)| *key);
+        facts.into_iter()
     }
 
     /// In key order.
     pub fn values(&self) -> impl Iterator<Item = &Fact<T>> {
-        self.index.values().map(|place| &self.facts[*place])
+        self.iter().map(|(_, fact)| fact)
     }
 
     /// What was born, in key order.
@@ -99,7 +102,7 @@ impl<K: Ord, T> Facts<K, T> {
     }
 
     pub fn get(&self, key: &K) -> Option<&T> {
-        self.index.get(key).map(|place| &self.facts[*place].thing)
+        self.facts.get(key).map(|fact| &fact.thing)
     }
 
     pub fn len(&self) -> usize {
@@ -144,8 +147,8 @@ pub struct Effects {
     pub applications: Facts<ApplicationId, Application>,
     pub lines: Facts<LineId, Line>,
     pub quotes: Facts<QuoteId, Quote>,
-    pub orders: Facts<OrderId, Order>,
-    pub contracts: Facts<ContractId, Contract>,
+    pub orders: Facts<OrderId, Arc<Order>>,
+    pub contracts: Facts<ContractId, Arc<Contract>>,
     pub invoices: Facts<InvoiceId, Invoice>,
     pub payments: Facts<PaymentId, Payment>,
     pub payouts: Facts<PayoutId, Payout>,

@@ -230,7 +230,7 @@ impl Engine {
                 *last.get()
             }
             Entry::Vacant(place) => {
-                out.event_heads.born(org, 1);
+                out.event_heads.born(org, 1_u64);
                 *place.insert(1)
             }
         };

@@ -3,10 +3,12 @@
 //! Knows debits and credits. Knows nothing of why.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry as MapEntry;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
+use foldhash::fast::FixedState;
+use indexmap::IndexMap;
+use indexmap::map::Entry as MapEntry;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -205,7 +207,7 @@ impl Account {
 
 /// One account of one owner. Ordered by owner first, so that the accounts which one transfer
 /// touches lie side by side in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountKey {
     pub account: Account,
     pub owner: Uuid,
@@ -238,10 +240,14 @@ pub struct Entry {
     pub effective_at: Minute,
 }
 
+/// How keys are hashed where what is looked up keeps the order in which it came: the same in every
+/// run.
+pub(super) type Hashing = FixedState;
+
 /// All balances. The entries themselves are in the database.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    pub(super) accounts: BTreeMap<AccountKey, Balance>,
+    pub(super) accounts: IndexMap<AccountKey, Balance, Hashing>,
     /// The number of the last entry.
     pub(super) last_entry: u64,
 }
@@ -273,6 +279,14 @@ impl AccountKey {
 
     pub const fn of_both(account: Account, owner: Uuid, second: Uuid) -> Self {
         Self { account, owner, second }
+    }
+}
+
+impl Hash for AccountKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // As whole numbers, like their order: far fewer steps than byte by byte.
+        state.write_u128(self.owner.as_u128() ^ self.second.as_u128().rotate_left(64));
+        self.account.hash(state);
     }
 }
 
@@ -345,7 +359,10 @@ impl Ledger {
 
     /// Every account to which something was ever posted, in order of the key.
     pub fn accounts(&self) -> impl Iterator<Item = (AccountKey, Balance)> + '_ {
-        self.accounts.iter().map(|(key, balance)| (*key, *balance))
+        let mut accounts: Vec<_> =
+            self.accounts.iter().map(|(key, balance)| (*key, *balance)).collect();
+        accounts.sort_unstable_by_key(|(key, _)| *key);
+        accounts.into_iter()
     }
 
     /// The number of the last entry; 0 before the first.
@@ -361,7 +378,7 @@ impl Ledger {
     /// The sums of both sides over all accounts of a book.
     pub fn trial_balance(&self, book: Book) -> TrialBalance {
         let mut sums = TrialBalance::default();
-        for (_, balance) in self.accounts().filter(|(key, _)| key.account.book() == book) {
+        for (_, balance) in self.accounts.iter().filter(|(key, _)| key.account.book() == book) {
             sums.accounts += 1;
             sums.debits += i128::from(balance.debits);
             sums.credits += i128::from(balance.credits);

@@ -1,6 +1,8 @@
 //! A customer's request for a block, and its life: `open -> filled | cancelled | expired |
 //! rejected`.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
@@ -261,7 +263,7 @@ impl Engine {
                 if place.dry_run {
                     order.fill_in(&block, value, at);
                     order.contract = None;
-                    return Ok(Answer::Order { order, contract: None });
+                    return Ok(Answer::Order { order: Arc::new(order), contract: None });
                 }
                 // From here the order must succeed: every question has been asked.
                 self.take(at, block.pool, &block.draws, Some(order.contract_id()), out);
@@ -298,6 +300,9 @@ impl Engine {
         order.explanation = Some(shortage);
         if !dry_run {
             self.tell(at, order.org, kind, event_of(&order), None, out);
+        }
+        let order = Arc::new(order);
+        if !dry_run {
             out.orders.born(order.id, order.clone());
         }
         Answer::Order { order, contract: None }
@@ -318,14 +323,15 @@ impl Engine {
         let line = self.admits(order.org, most)?;
         order.hold = most;
         if dry_run {
-            return Ok(Answer::Order { order, contract: None });
+            return Ok(Answer::Order { order: Arc::new(order), contract: None });
         }
         // From here the order must succeed: every question has been asked.
         self.hold(at, line, most, None, out);
         self.deadlines.set(order.lapses_at(), Due::OrderLapses(order.id));
         self.tell(at, order.org, EventKind::OrderOpened, event_of(&order), None, out);
-        out.orders.born(order.id, order.clone());
         self.book.add(order.clone());
+        let order = Arc::new(order);
+        out.orders.born(order.id, order.clone());
         Ok(Answer::Order { order, contract: None })
     }
 
@@ -334,7 +340,7 @@ impl Engine {
         &mut self,
         at: &Stamp,
         mut order: Order,
-        contract: Contract,
+        contract: Arc<Contract>,
         born: bool,
         out: &mut Effects,
     ) -> Answer {
@@ -347,6 +353,7 @@ impl Engine {
         order.average = Some(contract.average);
         order.hold = Money::ZERO;
         self.tell(at, order.org, EventKind::OrderFilled, event_of(&order), previous, out);
+        let order = Arc::new(order);
         if born {
             out.orders.born(order.id, order.clone());
         } else {
@@ -385,7 +392,7 @@ impl Engine {
         state: OrderState,
         reason: Reason,
         out: &mut Effects,
-    ) -> Order {
+    ) -> Arc<Order> {
         let mut order = self.book.remove(id).expect("only a resting order is closed");
         let line = self.credit.line_of(order.org).expect("a resting order holds on a line");
         self.deadlines.clear(order.lapses_at(), Due::OrderLapses(id));
@@ -399,6 +406,7 @@ impl Engine {
             _ => EventKind::OrderExpired,
         };
         self.tell(at, order.org, kind, event_of(&order), Some(previous), out);
+        let order = Arc::new(order);
         out.orders.changed(id, order.clone());
         order
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
@@ -176,7 +178,7 @@ impl Engine {
             changed_at: at.at,
         };
         if place.dry_run {
-            return Ok(Answer::Order { order, contract: None });
+            return Ok(Answer::Order { order: Arc::new(order), contract: None });
         }
         // From here it must succeed: every question has been asked.
         quote.become_state(QuoteState::Taken);

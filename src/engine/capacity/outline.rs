@@ -100,6 +100,25 @@ impl Outline {
         last - from >= DAYS_LOOKED_AT || (from..=last).any(has)
     }
 
+    /// The least that a block of `size` GPUs in this very window can cost; `None` when there can be
+    /// none.
+    pub(in crate::engine) fn bound(&self, window: Window, size: Gpus) -> Option<Worth> {
+        let (size, end) = (i64::from(size), window.end().count());
+        let (mut worth, mut from) = (0_i128, window.start().count());
+        let mut row = from.div_euclid(GRAIN);
+        while from < end {
+            let rate = self.rate(row, size);
+            if rate == NEVER {
+                return None;
+            }
+            row += 1;
+            let until = (row * GRAIN).min(end);
+            worth += i128::from(rate) * i128::from(until - from);
+            from = until;
+        }
+        Some(Worth::from_exact(worth))
+    }
+
     /// What `size` GPUs cost in each of the days that `window` touches.
     pub(in crate::engine) fn rates(&self, window: Window, size: Gpus, into: &mut Rates) {
         let (first, last) = (day(window.start()), last_day(window));

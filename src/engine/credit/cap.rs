@@ -13,7 +13,7 @@ use crate::model::id::{OrgId, UserId};
 use crate::model::{GroupCode, Micros, Money, SkuCode, limits};
 
 /// What a cap is about.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CapSubject {
     /// All that the group's credit lines have held, drawn and defaulted.

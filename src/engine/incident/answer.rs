@@ -82,14 +82,14 @@ impl Engine {
         self.capacity.borrow(incident.pool, &kept);
         out.shelves.extend([offer.pool, incident.pool]);
 
-        let contract = self.contracts.unsettled.get_mut(&id).expect("who is short is there");
+        let contract = self.contracts.get_mut(id).expect("who is short is there");
         let size = contract.size();
         let pool = offer.pool;
         let stand_in = |it: &Part| Substitute { pool, gpus: it.gpus, window: it.window };
         contract.substitutes.extend(kept.iter().map(stand_in));
         contract.amendments += 1;
         contract.changed_at = at.at;
-        let contract = contract.as_ref().clone();
+        let contract = self.contracts.shared(id);
         let start = kept.first().map_or(from, |it| it.window.start());
         let end = kept.last().map_or(from, |it| it.window.end());
         out.amendments.push(Amendment {

@@ -290,13 +290,13 @@ impl Engine {
     }
 
     fn flag_one(&mut self, at: &Stamp, id: ContractId, degraded: bool, out: &mut Effects) {
-        let Some(contract) = self.contracts.unsettled.get_mut(&id) else { return };
+        let Some(contract) = self.contracts.get_mut(id) else { return };
         if contract.degraded == degraded {
             return;
         }
         contract.degraded = degraded;
         contract.changed_at = at.at;
-        let contract = contract.as_ref().clone();
+        let contract = self.contracts.shared(id);
         let (kind, was) = if degraded {
             (EventKind::ContractDegraded, None)
         } else {

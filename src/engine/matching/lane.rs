@@ -43,7 +43,7 @@ struct Part<'a> {
 type Turn = Reverse<(Worth, Minute, (Price, u64), usize)>;
 
 /// What a search writes on, kept from one pool to the next.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Slate<'a> {
     parts: Vec<Part<'a>>,
     /// A heap, not a sorted list: few of many parts are looked into.
@@ -56,6 +56,18 @@ pub(super) struct Slate<'a> {
 }
 
 impl<'a> Slate<'a> {
+    /// With room for what most orders need: to grow step by step would cost more than to look.
+    pub(super) fn new() -> Self {
+        Self {
+            parts: Vec::with_capacity(WEIGHED),
+            turns: BinaryHeap::with_capacity(WEIGHED),
+            rates: Rates::default(),
+            stack: Stack::new(),
+            takes: Vec::new(),
+            taken_for: None,
+        }
+    }
+
     fn add(&mut self, part: Part<'a>) {
         let place = self.parts.len();
         self.turns.push(Reverse((part.bound, part.starts.earliest, part.first, place)));
@@ -115,7 +127,13 @@ impl<'a> Search<'a> {
                 }
                 looked += 1;
                 let (bound, first) = (price.worth(sizes.most, self.minutes), (price, seq));
-                slate.add(Part { bound, is_weighed: false, starts, first, yard });
+                let part = Part { bound, is_weighed: false, starts, first, yard };
+                // One start is weighed as fast as it is noted.
+                if starts.is_single() {
+                    self.weigh(part, sizes, slate);
+                } else {
+                    slate.add(part);
+                }
                 if slate.parts.len() == WEIGHED {
                     break false;
                 }
@@ -196,6 +214,12 @@ impl<'a> Search<'a> {
             slate.add(whole);
             return;
         };
+        if starts.is_single() {
+            if let Some(bound) = outline.bound(starts.window(), sizes.most) {
+                slate.add(Part { bound: bound.max(plain), ..whole });
+            }
+            return;
+        }
         outline.rates(starts.window(), sizes.most, &mut slate.rates);
         // Not much shorter than a block, or the same time would be looked into again and again.
         let least = GRAIN.max(range / PARTS).max(self.minutes);

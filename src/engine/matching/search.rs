@@ -87,7 +87,7 @@ impl<'a> Search<'a> {
 
     /// The best block, drawn.
     pub(super) fn block(&self) -> Option<Block> {
-        let mut slate = Slate::default();
+        let mut slate = Slate::new();
         let found = self.best_on(&mut slate)?;
         let draws = slate.draws_of(&found);
         let window = Window::lasting(found.start, self.minutes).expect("a block lasts");
@@ -100,7 +100,7 @@ impl<'a> Search<'a> {
 
     /// The best block of all pools.
     pub(super) fn best(&self) -> Option<Found<'a>> {
-        self.best_on(&mut Slate::default())
+        self.best_on(&mut Slate::new())
     }
 
     fn best_on(&self, slate: &mut Slate<'a>) -> Option<Found<'a>> {

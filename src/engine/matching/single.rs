@@ -4,6 +4,9 @@ use super::cover::count;
 use crate::engine::capacity::Offer;
 use crate::model::{Gpus, Minute, Window, Worth};
 
+/// Room for so many at first.
+const PIECES: usize = 16;
+
 /// A stretch in which GPUs are missing.
 #[derive(Debug, Clone, Copy)]
 struct Gap {
@@ -22,11 +25,19 @@ pub(super) struct Take<'a> {
 
 /// What is missing before and after an offer, and what was taken: kept from one block to the next,
 /// so that nothing is allocated anew.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Stack<'a> {
     now: Vec<Gap>,
     next: Vec<Gap>,
     pub(super) takes: Vec<Take<'a>>,
+}
+
+impl Stack<'_> {
+    /// With room for a block of a few pieces.
+    pub(super) fn new() -> Self {
+        let (now, next) = (Vec::with_capacity(PIECES), Vec::with_capacity(PIECES));
+        Self { now, next, takes: Vec::with_capacity(PIECES) }
+    }
 }
 
 /// What a block is worth, and when its first draw was published.

@@ -183,12 +183,12 @@ impl Engine {
         listing: ListingId,
         out: &mut Effects,
     ) {
-        let Some(contract) = self.contracts.unsettled.get_mut(&id) else { return };
+        let Some(contract) = self.contracts.get_mut(id) else { return };
         if !contract.offered().iter().any(|it| it.draw.listing == listing) {
             return;
         }
         contract.resale_mut(|resale| resale.offered.retain(|it| it.draw.listing != listing));
-        out.contracts.changed(id, contract.as_ref().clone());
+        out.contracts.changed(id, self.contracts.shared(id));
     }
 
     /// A live contract of a customer.
@@ -274,7 +274,7 @@ impl Engine {
     fn offer_part(&mut self, at: &Stamp, mut quote: Resold, out: &mut Effects) -> Resold {
         let id = quote.contract.id;
         for listing in &quote.listings {
-            let contract = self.contracts.unsettled.get_mut(&id).expect("it was there");
+            let contract = self.contracts.get_mut(id).expect("it was there");
             let offered = contract.offer(listing).draw;
             self.capacity.add_offer(listing.clone());
             self.capacity.offer_on(listing.pool, &[offered]);
