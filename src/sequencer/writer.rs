@@ -269,8 +269,8 @@ impl Term {
         Ok(())
     }
 
-    /// Wakes once, after so much patience: hands over or takes in, meets what is due, decides. Answers
-    /// whether there is more to come.
+    /// Wakes once, after so much patience: hands over or takes in, meets what is due, decides.
+    /// Answers whether there is more to come.
     pub(super) fn turn(&mut self, patience: Duration) -> Result<bool, Lost> {
         let (room, has_batch) = (self.open.room(), !self.open.is_empty());
         // What was taken before comes first: only an empty hand reaches into the inbox.

@@ -133,6 +133,9 @@ fn without_one<O: Clone, S: Clone + Ord>(
     }
 }
 
+/// Histories by hand, by what they tell, and whether they could have been.
+type Told<O> = BTreeMap<&'static str, (bool, Vec<(u64, u64, O)>)>;
+
 /// A history by hand: each operation with when it was asked and answered.
 fn history<O: Clone>(told: &[(u64, u64, O)]) -> Vec<Event<O>> {
     told.iter().map(|(call, back, op)| Event { call: *call, back: *back, op: op.clone() }).collect()
@@ -141,7 +144,7 @@ fn history<O: Clone>(told: &[(u64, u64, O)]) -> Vec<Event<O>> {
 #[test]
 fn histories_that_could_not_have_happened_are_refused() {
     use PoolOp::{Freed, Offered, Saw, Short, Took};
-    let of_pool: BTreeMap<&str, (bool, Vec<(u64, u64, PoolOp)>)> = BTreeMap::from([
+    let of_pool: Told<PoolOp> = BTreeMap::from([
         ("one after the other", (true, vec![(0, 1, Took(200)), (2, 3, Saw(40))])),
         ("a read that overlaps may see either", (true, vec![(0, 5, Took(200)), (1, 2, Saw(240))])),
         ("or the other", (true, vec![(0, 5, Took(200)), (1, 2, Saw(40))])),
@@ -187,7 +190,7 @@ fn lines_that_could_not_have_been_are_refused() {
     let left = |available| Saw(Line { available, ..lent() });
     let lowered = Line { limit: half, available: half, version: 2, ..lent() };
     let lower = Limited { expect: 1, limit: half, line: lowered.clone() };
-    let of_line: BTreeMap<&str, (bool, Vec<(u64, u64, LineOp)>)> = BTreeMap::from([
+    let of_line: Told<LineOp> = BTreeMap::from([
         (
             "two holds that fit",
             (true, {

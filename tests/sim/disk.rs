@@ -121,6 +121,11 @@ impl Disk {
         self.drive().plate.number
     }
 
+    /// The last commit's.
+    pub fn hash(&self) -> [u8; 32] {
+        self.drive().plate.hash
+    }
+
     pub fn now(&self) -> Micros {
         self.drive().plate.facts.now
     }

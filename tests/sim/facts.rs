@@ -114,7 +114,7 @@ impl Facts {
             }
         }
         if !effects.entries.is_empty() && writes() {
-            self.entries.extend(effects.entries.iter().cloned());
+            self.entries.extend(&effects.entries);
         }
         if !effects.events.is_empty() && writes() {
             self.events.extend(effects.events.iter().cloned());

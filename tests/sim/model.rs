@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::disk::{Disk, Logged};
 use crate::facts::Facts;
 use crate::opening::settings;
-use crate::world::scribe;
+use crate::process::scribe;
 
 /// What was found not to be so.
 pub type Found<T = ()> = Result<T, String>;

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::crowd::{Crowd, Mint, SKU, money};
 use crate::disk::Disk;
-use crate::world::{ask, scribe};
+use crate::process::{ask, scribe};
 
 /// 2027-01-15T08:00Z, a whole hour.
 pub const START: Micros = Micros::new(30_000_000 * 60_000_000);

@@ -2,25 +2,23 @@
 //! turn it is, what the disk and the clock do, when a process dies.
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
-use headroom::engine::{Actor, Answer, Command, Key, Refusal};
+use headroom::engine::{Actor, Answer, Command, Key};
 use headroom::model::Micros;
 use headroom::model::id::OrderId;
 use headroom::model::limits;
-use headroom::sequencer::{Crank, Desk, Done, Ending, Errand, Fault, Pace, Written};
+use headroom::sequencer::{Crank, Ending, Errand, Fault, Pace};
 use uuid::Uuid;
 
 use crate::crowd::Crowd;
 use crate::dice::Dice;
-use crate::disk::{Disk, Fate, Lie, PowerCut};
+use crate::disk::{Disk, Fate, Lie};
 use crate::model::{Found, Model};
 use crate::opening::{Opening, START, settings};
+use crate::process::{Flight, Hope, Process, Reply, dies, poll, scribe};
 
 const SECOND: i64 = 1_000_000;
 const HOUR: i64 = 3_600 * SECOND;
@@ -28,69 +26,6 @@ const DAY: i64 = 24 * HOUR;
 
 /// Steps of one seed.
 const STEPS: usize = 160;
-
-/// Writes an answer so that two different ones differ in bytes.
-pub fn scribe(outcome: &Result<Answer, Refusal>, request: Uuid, at: Micros) -> Written {
-    let status = if outcome.is_ok() { 201 } else { 409 };
-    let body = format!("{request} {at} {outcome:?}").into_bytes();
-    Written { status, headers: String::new(), body }
-}
-
-/// Hands an errand in and turns until it is answered.
-pub fn ask(desk: &Desk, crank: &mut Crank, errand: Errand) -> Done {
-    let desk = desk.clone();
-    let mut answer: Pin<Box<dyn Future<Output = _>>> =
-        Box::pin(async move { desk.submit(errand).await });
-    loop {
-        if let Poll::Ready(result) = poll(&mut answer) {
-            return result.expect("a disk that behaves");
-        }
-        crank.write();
-        crank.commit();
-    }
-}
-
-fn poll<T>(future: &mut Pin<Box<dyn Future<Output = T>>>) -> Poll<T> {
-    future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-}
-
-/// Whether the process dies of this turn. An assertion that fails is no death but a finding.
-fn dies(turn: impl FnOnce()) -> bool {
-    match catch_unwind(AssertUnwindSafe(turn)) {
-        Ok(()) => false,
-        Err(payload) if payload.is::<PowerCut>() => true,
-        Err(payload) => resume_unwind(payload),
-    }
-}
-
-enum Reply {
-    Done(Result<Done, Fault>),
-    Moved(Result<Micros, Fault>),
-}
-
-/// What somebody waits for.
-enum Hope {
-    Attempt(Uuid),
-    /// A key was used again, for other content.
-    Reuse,
-    /// The simulated clock is to move.
-    Move(Micros),
-    /// One of many that only fill the inbox.
-    Crowding,
-}
-
-struct Flight {
-    hope: Hope,
-    answer: Pin<Box<dyn Future<Output = Reply>>>,
-}
-
-/// A server: it dies by being dropped.
-struct Process {
-    desk: Desk,
-    crank: Crank,
-    flights: Vec<Flight>,
-    loads: u64,
-}
 
 /// What happened, counted.
 pub type Tally = BTreeMap<&'static str, u64>;
@@ -156,6 +91,11 @@ impl World {
     pub fn tally(mut self) -> Tally {
         self.tally.extend(std::mem::take(&mut self.model.verbs));
         self.tally
+    }
+
+    /// What is on the disk now, in one word.
+    pub fn hash(&self) -> [u8; 32] {
+        self.disk.hash()
     }
 
     fn count(&mut self, what: &'static str) {
@@ -515,7 +455,7 @@ impl World {
                 (Hope::Crowding, Reply::Done(Ok(done))) if done.outcome.is_ok() => {
                     return Err("an order that is not there was cancelled".to_owned());
                 }
-                (Hope::Crowding, _) | (Hope::Move(_), _) => {}
+                (Hope::Crowding | Hope::Move(_), _) => {}
                 (_, Reply::Moved(_)) => return Err("the clock answered an errand".to_owned()),
             }
         }
