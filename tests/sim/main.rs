@@ -12,6 +12,7 @@ mod facts;
 mod model;
 mod opening;
 mod process;
+mod torn;
 mod world;
 
 use std::collections::BTreeMap;

@@ -15,11 +15,12 @@ use headroom::model::id::{
 };
 use headroom::model::{Micros, Minute, Price, Role, Segment};
 use headroom::sequencer::{Crank, Desk, Errand, Pace};
+use headroom::store::Durable;
 use uuid::Uuid;
 
 use crate::crowd::{Crowd, Mint, SKU, money};
 use crate::disk::Disk;
-use crate::process::{ask, scribe};
+use crate::process::{answered, scribe};
 
 /// 2027-01-15T08:00Z, a whole hour.
 pub const START: Micros = Micros::new(30_000_000 * 60_000_000);
@@ -41,8 +42,14 @@ struct Clerk {
 pub fn open() -> Opening {
     let disk = Disk::default();
     let pace = Pace::Played(Arc::new(AtomicI64::new(START.count())));
-    let started = Crank::start(Box::new(disk.clone()), settings(), scribe, pace);
-    let (desk, crank) = started.expect("an empty disk loads");
+    let (crowd, _, _) = open_on(Box::new(disk.clone()), pace);
+    Opening { disk, crowd }
+}
+
+/// Sets everything up, on an empty store.
+pub fn open_on(store: Box<dyn Durable>, pace: Pace) -> (Crowd, Desk, Crank) {
+    let started = Crank::start(store, settings(), scribe, pace);
+    let (desk, crank) = started.expect("an empty store loads");
     let mut clerk = Clerk { desk, crank, mint: Mint::default() };
     let officers = clerk.found();
     let (provider, program, pools) = clerk.provide(officers[0]);
@@ -56,7 +63,7 @@ pub fn open() -> Opening {
         let listing = crowd.listing(START, pool, gpus, hours, price);
         clerk.must(Actor::User(crowd.provider.1), Command::PublishListing(listing));
     }
-    Opening { disk, crowd }
+    (crowd, clerk.desk, clerk.crank)
 }
 
 /// One officer's word is enough below this, and two are needed above.
@@ -68,8 +75,11 @@ impl Clerk {
     fn must(&mut self, actor: Actor, command: Command) {
         let said = format!("{command:?}");
         let errand = Errand { actor, request: self.id(), key: None, command };
-        let done = ask(&self.desk, &mut self.crank, errand);
-        done.outcome.unwrap_or_else(|refusal| panic!("{said}: {refusal:?}"));
+        let desk = self.desk.clone();
+        let done = answered(&mut self.crank, async move { desk.submit(errand).await });
+        done.expect("a store that behaves")
+            .outcome
+            .unwrap_or_else(|refusal| panic!("{said}: {refusal:?}"));
     }
 
     fn id(&mut self) -> Uuid {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use headroom::engine::{Answer, Refusal};
 use headroom::model::Micros;
-use headroom::sequencer::{Crank, Desk, Done, Errand, Fault, Written};
+use headroom::sequencer::{Crank, Desk, Done, Fault, Written};
 use uuid::Uuid;
 
 use crate::disk::PowerCut;
@@ -19,14 +19,12 @@ pub fn scribe(outcome: &Result<Answer, Refusal>, request: Uuid, at: Micros) -> W
     Written { status, headers: String::new(), body }
 }
 
-/// Hands an errand in and turns until it is answered.
-pub fn ask(desk: &Desk, crank: &mut Crank, errand: Errand) -> Done {
-    let desk = desk.clone();
-    let mut answer: Pin<Box<dyn Future<Output = _>>> =
-        Box::pin(async move { desk.submit(errand).await });
+/// Turns until there is an answer.
+pub fn answered<T>(crank: &mut Crank, question: impl Future<Output = T> + 'static) -> T {
+    let mut question: Pin<Box<dyn Future<Output = T>>> = Box::pin(question);
     loop {
-        if let Poll::Ready(result) = poll(&mut answer) {
-            return result.expect("a disk that behaves");
+        if let Poll::Ready(answer) = poll(&mut question) {
+            return answer;
         }
         crank.write();
         crank.commit();
