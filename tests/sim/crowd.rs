@@ -275,8 +275,11 @@ impl Crowd {
 
     fn settle(&mut self, look: &mut Look<'_>) -> Option<Wish> {
         let (note, reference) = ("by hand".to_owned(), "by hand".to_owned());
-        let invoice = look.dice.choose(look.facts.invoices.values());
-        let command = match look.dice.below(10) {
+        let owed = look.facts.invoices.values().filter(|one| !one.outstanding().is_zero());
+        let invoice = look.dice.choose(owed);
+        // Where nothing is billed yet, what needs no bill.
+        let least = if invoice.is_some() { 0 } else { 6 };
+        let command = match least + look.dice.below(10 - least) {
             0 => Command::FinalizeInvoice { id: invoice?.id },
             1..4 => {
                 let (id, org) = (PaymentId::new(self.mint.fresh(look.now)), invoice?.org);

@@ -22,8 +22,8 @@ use crate::crowd::{Crowd, Mint, SKU, money};
 use crate::disk::Disk;
 use crate::process::{answered, scribe};
 
-/// 2027-01-15T08:00Z, a whole hour.
-pub const START: Micros = Micros::new(30_000_000 * 60_000_000);
+/// 2027-01-28T08:00Z, a whole hour: soon a month ends, and bills are written.
+pub const START: Micros = Micros::new(30_018_720 * 60_000_000);
 
 /// A market that is open, and who is in it.
 #[derive(Debug, Clone)]

@@ -247,7 +247,9 @@ impl World {
         let step = if is_small {
             seconds
         } else {
-            self.dice.pick(&[HOUR, -HOUR, HOUR, -HOUR, 5 * HOUR, DAY, 3 * DAY, 7 * DAY, 16 * DAY])
+            let hours = [HOUR, -HOUR, HOUR, -HOUR, 5 * HOUR];
+            let days = [DAY, 3 * DAY, 3 * DAY, 7 * DAY, 7 * DAY, 16 * DAY];
+            self.dice.pick(&[&hours[..], &days[..]].concat())
         };
         // Nobody waits so long that his key is forgotten meanwhile.
         let oldest = self.model.oldest_open().map_or(i64::MAX, Micros::count);
@@ -500,6 +502,7 @@ impl World {
         if self.process.is_some() {
             return Err("it does not stop".to_owned());
         }
+        self.model.be_thorough();
         self.restart()
     }
 
