@@ -7,10 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use headroom::engine::capacity::Shelf;
 use headroom::engine::{Actor, Answer, Command, Effects, Engine, Key, Refusal, Stamp};
 use headroom::model::id::{OrderId, PoolId};
-use headroom::model::{Micros, limits};
-use headroom::sequencer::{Done, Errand, Fault};
+use headroom::model::{Micros, Minute, limits};
+use headroom::sequencer::{Done, Errand, Fault, View};
 use headroom::store::KeptAnswer;
 use uuid::Uuid;
 
@@ -309,6 +310,28 @@ impl Model {
         })
     }
 
+    /// What is shown is the market on the disk, in a moment when the writer knows of all that is there.
+    pub fn shown(&self, view: &View, disk: &Disk) -> Found {
+        if view.number != disk.number() {
+            return Ok(());
+        }
+        let now = self.shadow.now().minute();
+        let pools = disk.read(|facts| facts.pools.keys().copied().collect::<Vec<_>>());
+        let shelves = pools.into_iter().filter_map(|pool| self.shadow.shelf(pool)).collect();
+        let due = View::new(view.number, &disk.read(Facts::snapshot), shelves);
+        let parties = |view: &View| {
+            let View { organizations, users, users_by_email, keys, sessions, .. } = view.clone();
+            (organizations, users, users_by_email, keys, sessions)
+        };
+        unless(parties(view) == parties(&due), || "other people are shown".to_owned())?;
+        let is_told = (view.now, &view.heads) == (due.now, &due.heads);
+        unless(is_told, || "other events are shown to have been told".to_owned())?;
+        let ahead = |view: &View| -> Vec<Shelf> {
+            view.shelves.values().map(|shelf| from_now_on(shelf, now)).collect()
+        };
+        unless(ahead(view) == ahead(&due), || "other capacity is shown".to_owned())
+    }
+
     /// The next look compares the digests, whichever it is.
     pub fn be_thorough(&mut self) {
         self.restarts = DIGEST_EVERY - 1;
@@ -332,6 +355,14 @@ impl Model {
     }
 }
 
+/// A picture without its past: an older one has more of it.
+fn from_now_on(shelf: &Shelf, now: Minute) -> Shelf {
+    let mut shelf = shelf.clone();
+    (shelf.installed, shelf.room) = (shelf.installed.since(now), shelf.room.since(now));
+    shelf.offers.iter_mut().for_each(|offer| offer.free = offer.free.since(now));
+    shelf
+}
+
 /// Counted plainly: no pool has sold more at an instant than its phases will ever have brought by then.
 /// (Maintenance may leave it with less: then an incident says so, which the engine's audit looks at.)
 fn oversold(facts: &Facts) -> Found {
@@ -351,6 +382,6 @@ fn oversold(facts: &Facts) -> Found {
     Ok(())
 }
 
-fn oversold_at(pool: PoolId, at: headroom::model::Minute, sold: i64, installed: i64) -> String {
+fn oversold_at(pool: PoolId, at: Minute, sold: i64, installed: i64) -> String {
     format!("{pool} has {installed} GPUs and has sold {sold} at {at}")
 }

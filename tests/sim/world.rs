@@ -30,6 +30,9 @@ const STEPS: usize = 160;
 /// What happened, counted.
 pub type Tally = BTreeMap<&'static str, u64>;
 
+/// Every so many times that somebody looks for answers, what the market shows is looked at whole.
+const LOOK_EVERY: u64 = 12;
+
 /// See the module.
 pub struct World {
     dice: Dice,
@@ -48,6 +51,7 @@ pub struct World {
     /// The disk behaves.
     is_calm: bool,
     keys: u128,
+    looks: u64,
     tally: Tally,
 }
 
@@ -68,6 +72,7 @@ impl World {
             is_away: false,
             is_calm: false,
             keys: 0,
+            looks: 0,
             tally: Tally::new(),
             dice,
             disk,
@@ -462,7 +467,12 @@ impl World {
             }
         }
         process.flights = waiting;
-        self.model.catch_up(&self.disk)
+        self.model.catch_up(&self.disk)?;
+        self.looks += 1;
+        if self.looks.is_multiple_of(LOOK_EVERY) {
+            self.model.shown(&process.desk.view(), &self.disk)?;
+        }
+        Ok(())
     }
 
     // -- The end --
