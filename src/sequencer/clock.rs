@@ -7,13 +7,15 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use crate::model::Micros;
 
 /// How the market's time is to run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Pace {
     /// With the machine's clock.
     System,
     /// By hand, from where the store says it stood; a new market begins at the given instant, or
     /// now.
     Simulated(Option<Micros>),
+    /// With a machine's clock that somebody plays, in microseconds.
+    Played(Arc<AtomicI64>),
 }
 
 /// What time it is. Cheap to clone; clones show the same time.
@@ -23,6 +25,8 @@ pub enum Clock {
     System,
     /// Stands still until it is moved.
     Simulated(Arc<AtomicI64>),
+    /// Stands in for a machine's clock, and may step back like one.
+    Played(Arc<AtomicI64>),
 }
 
 impl Clock {
@@ -30,6 +34,7 @@ impl Clock {
     pub(super) fn start(pace: Pace, stored: Micros) -> Self {
         let begin = match pace {
             Pace::System => return Self::System,
+            Pace::Played(clock) => return Self::Played(clock),
             Pace::Simulated(_) if stored > Micros::default() => stored,
             Pace::Simulated(Some(given)) => given,
             Pace::Simulated(None) => system(),
@@ -40,7 +45,9 @@ impl Clock {
     pub fn now(&self) -> Micros {
         match self {
             Self::System => system(),
-            Self::Simulated(stands) => Micros::new(stands.load(Ordering::Acquire)),
+            Self::Simulated(stands) | Self::Played(stands) => {
+                Micros::new(stands.load(Ordering::Acquire))
+            }
         }
     }
 
@@ -48,7 +55,7 @@ impl Clock {
         matches!(self, Self::Simulated(_))
     }
 
-    /// Moves a simulated clock forward to `to`; a system clock, or one that is past it, stays.
+    /// Moves a simulated clock forward to `to`; a machine's clock, or one that is past it, stays.
     pub(super) fn move_to(&self, to: Micros) {
         if let Self::Simulated(stands) = self {
             stands.fetch_max(to.count(), Ordering::AcqRel);

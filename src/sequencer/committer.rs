@@ -70,27 +70,43 @@ pub(super) fn run(
     shared: &Shared,
 ) -> (Box<dyn Durable>, Option<store::Fault>) {
     shared.inbox.committer_is_free();
-    while let Ok(Sealed { batch, shelves, waiters, tally }) = sealed.recv() {
-        if let Some(batch) = &batch {
-            let watch = Stopwatch::start();
-            if let Err(fault) = store.commit(batch) {
-                metrics::counter!("headroom_commit_faults_total").increment(1);
-                tracing::error!(commit = batch.number, %fault, "a commit failed");
-                // First close the door, then tell: who hears of it and retries must find it closed.
-                shared.inbox.committer_has_ended();
-                waiters.into_iter().for_each(|waiter| waiter.refuse(Fault::InDoubt));
-                return (store, Some(fault));
-            }
-            metrics::histogram!("headroom_commit_seconds").record(watch.seconds());
-            metrics::counter!("headroom_commits_total").increment(1);
-            publish(shared, batch, shelves);
+    while let Ok(sealed) = sealed.recv() {
+        if let Err(fault) = settle(store.as_mut(), sealed, shared) {
+            return (store, Some(fault));
         }
-        waiters.into_iter().for_each(Waiter::answer);
-        shared.inbox.committer_is_free();
-        // Nobody waits for what is left: counting, and letting go of the batch.
-        note(&tally, shared);
     }
     (store, None)
+}
+
+/// Commits one batch and answers for it.
+///
+/// # Errors
+/// The store's fault; everyone has been told and the inbox is closed.
+pub(super) fn settle(
+    store: &mut dyn Durable,
+    sealed: Sealed,
+    shared: &Shared,
+) -> Result<(), store::Fault> {
+    let Sealed { batch, shelves, waiters, tally } = sealed;
+    if let Some(batch) = &batch {
+        let watch = Stopwatch::start();
+        if let Err(fault) = store.commit(batch) {
+            metrics::counter!("headroom_commit_faults_total").increment(1);
+            tracing::error!(commit = batch.number, %fault, "a commit failed");
+            // First close the door, then tell: who hears of it and retries must find it closed.
+            shared.inbox.committer_has_ended();
+            waiters.into_iter().for_each(|waiter| waiter.refuse(Fault::InDoubt));
+            return Err(fault);
+        }
+        metrics::histogram!("headroom_commit_seconds").record(watch.seconds());
+        metrics::counter!("headroom_commits_total").increment(1);
+        publish(shared, batch, shelves);
+    }
+    waiters.into_iter().for_each(Waiter::answer);
+    shared.inbox.committer_is_free();
+    // Nobody waits for what is left: counting, and letting go of the batch.
+    note(&tally, shared);
+    Ok(())
 }
 
 /// Makes a commit visible. Before this line nobody has seen it; after it everybody does.

@@ -197,6 +197,11 @@ impl Inbox {
         !state.lost && !state.closed
     }
 
+    /// Whether it takes nothing more, for good.
+    pub(super) fn is_closed(&self) -> bool {
+        self.state().closed
+    }
+
     pub(super) fn depth(&self) -> usize {
         self.state().waiting.len()
     }

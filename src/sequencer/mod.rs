@@ -9,9 +9,12 @@
 //! When a commit fails, nobody knows what is on disk: both batches are answered [`Fault::InDoubt`],
 //! the engine is dropped, and everything begins anew from the store, by the very function that
 //! starts up.
+//!
+//! The same two can be turned by hand, on one thread and in any order: see [`Crank`].
 
 mod clock;
 mod committer;
+mod crank;
 mod desk;
 mod inbox;
 mod writer;
@@ -22,6 +25,7 @@ use crate::engine::{Actor, Answer, Command, Key, Refusal};
 use crate::model::Micros;
 pub use crate::view::View;
 pub use clock::{Clock, Pace, Stopwatch};
+pub use crank::Crank;
 pub use desk::Desk;
 pub use writer::start;
 

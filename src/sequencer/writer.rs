@@ -37,13 +37,7 @@ pub fn start(
     pace: Pace,
 ) -> Result<Desk, store::Fault> {
     let loaded = store.load()?;
-    let shared = Arc::new(Shared {
-        inbox: Inbox::new(),
-        view: ArcSwap::from_pointee(View::default()),
-        commits: watch::Sender::new(loaded.number),
-        ending: watch::Sender::new(None),
-        clock: Clock::start(pace, loaded.snapshot.now),
-    });
+    let shared = share(pace, &loaded);
     let desk = Desk { shared: Arc::clone(&shared) };
     let term = Term::begin(&shared, settings.clone(), scribe, loaded);
     thread::Builder::new()
@@ -57,10 +51,21 @@ pub fn start(
     Ok(desk)
 }
 
+/// What everyone at the desk of this market shares.
+pub(super) fn share(pace: Pace, loaded: &Loaded) -> Arc<Shared> {
+    Arc::new(Shared {
+        inbox: Inbox::new(),
+        view: ArcSwap::from_pointee(View::default()),
+        commits: watch::Sender::new(loaded.number),
+        ending: watch::Sender::new(None),
+        clock: Clock::start(pace, loaded.snapshot.now),
+    })
+}
+
 /// Says how the writer ended, however it ends: also when an assertion has failed.
-struct LastWords {
-    shared: Arc<Shared>,
-    ending: Ending,
+pub(super) struct LastWords {
+    pub(super) shared: Arc<Shared>,
+    pub(super) ending: Ending,
 }
 
 impl Drop for LastWords {
@@ -113,10 +118,18 @@ fn load_again(shared: &Shared, store: &mut dyn Durable) -> Result<Loaded, Ending
 }
 
 /// The committer has ended; this term is over.
-struct Lost;
+#[derive(Debug)]
+pub(super) struct Lost;
+
+/// A store whose batches are committed when the caller says so, on the caller's own thread.
+struct Hand {
+    store: Box<dyn Durable>,
+    sealed: Receiver<Sealed>,
+    fault: Option<store::Fault>,
+}
 
 /// One life of the engine: from a load to a fault or a stop.
-struct Term {
+pub(super) struct Term {
     shared: Arc<Shared>,
     scribe: Scribe,
     engine: Engine,
@@ -131,6 +144,8 @@ struct Term {
     committer: SyncSender<Sealed>,
     /// The committer's end, until it is started.
     jobs: Option<Receiver<Sealed>>,
+    /// The committer, where none is started.
+    hand: Option<Hand>,
 }
 
 /// The batch that is being decided.
@@ -159,7 +174,12 @@ impl Draft {
 
 impl Term {
     /// The engine that the store describes; its picture is published and the inbox open.
-    fn begin(shared: &Arc<Shared>, settings: Settings, scribe: Scribe, loaded: Loaded) -> Self {
+    pub(super) fn begin(
+        shared: &Arc<Shared>,
+        settings: Settings,
+        scribe: Scribe,
+        loaded: Loaded,
+    ) -> Self {
         let Loaded { snapshot, number, hash } = loaded;
         let pools: Vec<_> = snapshot.pools.iter().map(|pool| pool.id).collect();
         let mut view = View::new(number, &snapshot, Vec::new());
@@ -180,6 +200,7 @@ impl Term {
             open: Draft::default(),
             committer,
             jobs: Some(jobs),
+            hand: None,
         }
     }
 
@@ -189,11 +210,7 @@ impl Term {
         let is_lost = self.decide_all().is_err();
         let Self { shared, pending, open, committer: jobs, .. } = self;
         if is_lost {
-            // Decided on top of what may not be there; and what was not decided yet finds nobody
-            // here.
-            open.waiters.into_iter().for_each(|waiter| waiter.refuse(Fault::InDoubt));
-            pending.into_iter().for_each(|parcel| parcel.refuse(Fault::Closed));
-            shared.inbox.empty().into_iter().for_each(|parcel| parcel.refuse(Fault::Closed));
+            refuse_all(&shared, pending, open);
         }
         drop(jobs);
         match committer.join() {
@@ -221,28 +238,59 @@ impl Term {
             .expect("a thread can be started")
     }
 
-    fn decide_all(&mut self) -> Result<(), Lost> {
-        loop {
-            let patience = self.patience();
-            let (room, has_batch) = (self.open.room(), !self.open.is_empty());
-            // What was taken before comes first: only an empty hand reaches into the inbox.
-            let room = if self.pending.is_empty() { room } else { 0 };
-            match self.shared.inbox.wait(&mut self.pending, room, has_batch, patience) {
-                News::Lost => return Err(Lost),
-                News::Closed => return Ok(()),
-                News::Free => self.hand_over(),
-                News::Parcels | News::Nothing => {}
-            }
-            let watch = Stopwatch::start();
-            self.now = self.now.max(self.shared.clock.now());
-            self.meet_deadlines(self.now)?;
-            while self.open.room() > 0
-                && let Some(parcel) = self.pending.pop_front()
-            {
-                self.decide(parcel)?;
-            }
-            self.open.tally.decide_seconds += watch.seconds();
+    /// As [`Term::start_committer`], without a thread: `commit` is its turn.
+    pub(super) fn commit_by_hand(&mut self, store: Box<dyn Durable>) {
+        let sealed = self.jobs.take().expect("a term is served once");
+        self.hand = Some(Hand { store, sealed, fault: None });
+        self.shared.inbox.committer_is_free();
+    }
+
+    /// The committer's turn, where it has no thread: one batch, if one was handed over.
+    pub(super) fn commit(&mut self) {
+        let Some(hand) = &mut self.hand else { return };
+        if let Ok(sealed) = hand.sealed.try_recv() {
+            hand.fault = committer::settle(hand.store.as_mut(), sealed, &self.shared).err();
         }
+    }
+
+    /// The end of a term that was turned by hand: its store, with the fault that ended it.
+    pub(super) fn end(mut self) -> (Box<dyn Durable>, Option<store::Fault>) {
+        self.commit();
+        let Self { shared, pending, open, hand, .. } = self;
+        let Hand { store, fault, .. } = hand.expect("it is committed by hand");
+        if fault.is_some() {
+            refuse_all(&shared, pending, open);
+        }
+        (store, fault)
+    }
+
+    fn decide_all(&mut self) -> Result<(), Lost> {
+        while self.turn(self.patience())? {}
+        Ok(())
+    }
+
+    /// Wakes once, after so much patience: hands over or takes in, meets what is due, decides.
+    /// Answers whether there is more to come.
+    pub(super) fn turn(&mut self, patience: Duration) -> Result<bool, Lost> {
+        let (room, has_batch) = (self.open.room(), !self.open.is_empty());
+        // What was taken before comes first: only an empty hand reaches into the inbox.
+        let room = if self.pending.is_empty() { room } else { 0 };
+        match self.shared.inbox.wait(&mut self.pending, room, has_batch, patience) {
+            News::Lost => return Err(Lost),
+            News::Closed => return Ok(false),
+            News::Free => self.hand_over(),
+            News::Parcels | News::Nothing => {}
+        }
+        let watch = Stopwatch::start();
+        self.now = self.now.max(self.shared.clock.now());
+        self.meet_deadlines(self.now)?;
+        while self.open.room() > 0
+            && let Some(parcel) = self.pending.pop_front()
+        {
+            self.decide(parcel)?;
+        }
+        self.open.tally.decide_seconds += watch.seconds();
+        Ok(true)
     }
 
     /// How long to sleep when nothing comes: until the next deadline.
@@ -340,12 +388,14 @@ impl Term {
 
     /// Waits, when the open batch is full, until it can be handed over.
     fn make_room(&mut self) -> Result<(), Lost> {
-        let patience = Duration::from_millis(limits::IDLE_MILLIS);
+        let patience = if self.hand.is_some() { 0 } else { limits::IDLE_MILLIS };
         while self.open.room() == 0 {
+            let patience = Duration::from_millis(patience);
             match self.shared.inbox.wait(&mut VecDeque::new(), 0, true, patience) {
                 News::Lost => return Err(Lost),
                 News::Free => self.hand_over(),
-                News::Parcels | News::Closed | News::Nothing => {}
+                // Where the committer has no thread, it has its turn now or never.
+                News::Parcels | News::Closed | News::Nothing => self.commit(),
             }
         }
         Ok(())
@@ -365,6 +415,14 @@ impl Term {
         // waits for this batch finds the reply dropped, which reads as in doubt.
         drop(self.committer.send(Sealed { batch, shelves, waiters, tally }));
     }
+}
+
+/// What was decided on top of what may not be there; and what was not decided yet and finds nobody
+/// here.
+fn refuse_all(shared: &Shared, pending: VecDeque<Parcel>, open: Draft) {
+    open.waiters.into_iter().for_each(|waiter| waiter.refuse(Fault::InDoubt));
+    pending.into_iter().for_each(|parcel| parcel.refuse(Fault::Closed));
+    shared.inbox.empty().into_iter().for_each(|parcel| parcel.refuse(Fault::Closed));
 }
 
 /// The pictures of these pools.

@@ -36,7 +36,13 @@ fn binary(folder: &Path, database: &str) -> Command {
 impl Server {
     /// Starts it and waits until it listens.
     pub fn start(folder: &Path, database: &str) -> Self {
+        Self::start_with(folder, database, &[])
+    }
+
+    /// As `start`, with these settings.
+    pub fn start_with(folder: &Path, database: &str, settings: &[(&str, &str)]) -> Self {
         let mut child = binary(folder, database)
+            .envs(settings.iter().copied())
             .arg("serve")
             .stdout(Stdio::piped())
             .spawn()
@@ -125,7 +131,21 @@ impl Caller {
     }
 
     pub fn post(&self, url: &str, key: &str, body: &Value) -> reqwest::Result<Reply> {
+        self.post_on(url, key, None, body)
+    }
+
+    /// As `post`, about this version of a thing.
+    pub fn post_on(
+        &self,
+        url: &str,
+        key: &str,
+        version: Option<i64>,
+        body: &Value,
+    ) -> reqwest::Result<Reply> {
         let mut request = self.http.post(url).json(body);
+        if let Some(version) = version {
+            request = request.header("if-match", format!("\"{version}\""));
+        }
         if !self.token.is_empty() {
             request = request.bearer_auth(&self.token);
         }
