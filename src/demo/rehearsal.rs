@@ -37,9 +37,9 @@ struct Notes {
     applications: BTreeMap<ApplicationId, Application>,
     lines: BTreeMap<LineId, Line>,
     listings: BTreeMap<ListingId, Listing>,
-    orders: BTreeMap<OrderId, Order>,
+    orders: BTreeMap<OrderId, Arc<Order>>,
     quotes: BTreeMap<QuoteId, Quote>,
-    contracts: BTreeMap<ContractId, Contract>,
+    contracts: BTreeMap<ContractId, Arc<Contract>>,
     accounts: BTreeMap<AccountKey, Balance>,
 }
 
@@ -91,9 +91,9 @@ impl Notebook {
             applications: notes.applications.values().cloned().collect(),
             lines: notes.lines.values().map(|it| (it.clone(), balances(it.id))).collect(),
             listings: notes.listings.values().cloned().collect(),
-            orders: notes.orders.values().cloned().collect(),
+            orders: notes.orders.values().map(|it| it.as_ref().clone()).collect(),
             quotes: notes.quotes.values().cloned().collect(),
-            contracts: notes.contracts.values().cloned().collect(),
+            contracts: notes.contracts.values().map(|it| it.as_ref().clone()).collect(),
         }
     }
 }

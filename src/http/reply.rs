@@ -195,7 +195,7 @@ fn trading(answer: &Answer, at: Micros) -> Written {
         }
         Answer::Order { order, contract } => {
             let is_new = order.created_at == at && order.state != OrderState::Cancelled;
-            let view = OrderView::new(order, contract.as_ref());
+            let view = OrderView::new(order, contract.as_deref());
             page(&view, is_new, format!("/v1/orders/{}", order.id), None)
         }
         billed => settled(billed, at),

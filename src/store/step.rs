@@ -6,6 +6,8 @@
 //! arrays through UNNEST, all statements of a commit sent before the first answer is read, COMMIT
 //! once all are right.
 
+use std::hash::Hash;
+
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
@@ -131,7 +133,7 @@ impl Plan {
     /// The facts of one kind whose rows are made of the thing alone.
     pub fn facts<'f, K, T, R>(&mut self, facts: &'f Facts<K, T>)
     where
-        K: Ord,
+        K: Ord + Hash,
         R: Row + From<&'f T>,
     {
         self.births(facts.births().map(R::from).collect());
@@ -139,7 +141,11 @@ impl Plan {
     }
 
     /// The facts of one kind whose rows are made of key and thing.
-    pub fn keyed<K: Ord, T, R: Row>(&mut self, facts: &Facts<K, T>, row: impl Fn(&K, &T) -> R) {
+    pub fn keyed<K: Ord + Hash, T, R: Row>(
+        &mut self,
+        facts: &Facts<K, T>,
+        row: impl Fn(&K, &T) -> R,
+    ) {
         let (born, changed): (Vec<_>, Vec<_>) = facts.iter().partition(|(_, fact)| fact.born);
         let rows = |facts: Vec<(&K, &Fact<T>)>| {
             facts.into_iter().map(|(key, fact)| row(key, &fact.thing)).collect()

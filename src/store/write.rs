@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::prelude::*;
@@ -209,13 +210,17 @@ fn plan(batch: &Batch, versions: Vec<VersionRow>, moved: &[&Contract]) -> Plan {
 }
 
 /// Contracts with the allocations of those that were made and those that moved.
-fn plan_contracts(plan: &mut Plan, contracts: &Facts<ContractId, Contract>, moved: &[&Contract]) {
+fn plan_contracts(
+    plan: &mut Plan,
+    contracts: &Facts<ContractId, Arc<Contract>>,
+    moved: &[&Contract],
+) {
     plan.facts::<_, _, ContractRow>(contracts);
     if !moved.is_empty() {
         let ids: Vec<Uid> = moved.iter().map(|contract| uid(contract.id.uuid())).collect();
         plan.also(diesel::delete(allocations::table.filter(allocations::contract.eq_any(ids))));
     }
-    let placed = contracts.births().chain(moved.iter().copied());
+    let placed = contracts.births().map(AsRef::as_ref).chain(moved.iter().copied());
     plan.births(placed.flat_map(AllocationRow::of).collect());
 }
 
@@ -283,7 +288,7 @@ fn new_versions(
 
 /// The contracts that changed and whose allocations did too: they rarely do.
 fn moved<'e>(db: &mut Db, effects: &'e Effects) -> Result<Vec<&'e Contract>, Fault> {
-    let changed: Vec<&Contract> = effects.contracts.changes().collect();
+    let changed: Vec<&Contract> = effects.contracts.changes().map(AsRef::as_ref).collect();
     if changed.is_empty() {
         return Ok(Vec::new());
     }

@@ -1,6 +1,8 @@
 //! A store in memory that survives its owner and fails on command: the simulator's faulty disk.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::Hash;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use headroom::engine::contract::ContractState;
@@ -145,15 +147,15 @@ impl Plate {
 }
 
 /// Facts after a commit, ordered and without what can no longer change.
-fn merge<K: Ord + Clone, T: Clone>(
+fn merge<K: Ord + Hash + Clone, T: Clone>(
     kept: &mut Vec<T>,
-    touched: &Facts<K, T>,
+    touched: &Facts<K, impl Borrow<T>>,
     key: impl Fn(&T) -> K,
     lives: impl Fn(&T) -> bool,
 ) {
     let mut all: BTreeMap<K, T> = kept.drain(..).map(|thing| (key(&thing), thing)).collect();
     for (key, fact) in touched.iter() {
-        let before = all.insert(key.clone(), fact.thing.clone());
+        let before = all.insert(key.clone(), fact.thing.borrow().clone());
         assert!(before.is_none() || !fact.born, "what is born was not there");
     }
     kept.extend(all.into_values().filter(lives));

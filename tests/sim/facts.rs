@@ -1,7 +1,10 @@
 //! What is on the faulty disk: every fact by its key, as the last commit that touched it left it. Knows
 //! which of them an engine is loaded from.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::hash::Hash;
+use std::sync::Arc;
 
 use headroom::engine::Effects;
 use headroom::engine::amendment::Amendment;
@@ -49,8 +52,8 @@ pub struct Facts {
     pub applications: BTreeMap<ApplicationId, Application>,
     pub lines: BTreeMap<LineId, Line>,
     pub quotes: BTreeMap<QuoteId, Quote>,
-    pub orders: BTreeMap<OrderId, Order>,
-    pub contracts: BTreeMap<ContractId, Contract>,
+    pub orders: BTreeMap<OrderId, Arc<Order>>,
+    pub contracts: BTreeMap<ContractId, Arc<Contract>>,
     pub invoices: BTreeMap<InvoiceId, Invoice>,
     pub payments: BTreeMap<PaymentId, Payment>,
     pub payouts: BTreeMap<PayoutId, Payout>,
@@ -69,7 +72,7 @@ pub struct Facts {
 
 /// Facts of one kind after a commit. The database asks the same: what is born was not there, what
 /// changed was.
-fn put<K: Ord + Clone, T: Clone>(table: &mut BTreeMap<K, T>, touched: &Touched<K, T>) {
+fn put<K: Ord + Hash + Clone, T: Clone>(table: &mut BTreeMap<K, T>, touched: &Touched<K, T>) {
     for (key, fact) in touched.iter() {
         let before = table.insert(key.clone(), fact.thing.clone());
         assert_eq!(before.is_none(), fact.born, "what is born was not there, what changed was");
@@ -77,12 +80,12 @@ fn put<K: Ord + Clone, T: Clone>(table: &mut BTreeMap<K, T>, touched: &Touched<K
 }
 
 /// As `put`, for what the database writes whether it was there or not.
-fn set<K: Ord + Clone, T: Clone>(table: &mut BTreeMap<K, T>, touched: &Touched<K, T>) {
+fn set<K: Ord + Hash + Clone, T: Clone>(table: &mut BTreeMap<K, T>, touched: &Touched<K, T>) {
     table.extend(touched.iter().map(|(key, fact)| (key.clone(), fact.thing.clone())));
 }
 
-fn live<K, T: Clone>(table: &BTreeMap<K, T>, lives: impl Fn(&T) -> bool) -> Vec<T> {
-    table.values().filter(|thing| lives(thing)).cloned().collect()
+fn live<K, T: Clone>(table: &BTreeMap<K, impl Borrow<T>>, lives: impl Fn(&T) -> bool) -> Vec<T> {
+    table.values().map(Borrow::borrow).filter(|thing| lives(thing)).cloned().collect()
 }
 
 fn all<K, T: Clone>(table: &BTreeMap<K, T>) -> Vec<T> {
@@ -147,8 +150,8 @@ impl Facts {
             applications: live(&self.applications, |one| one.state == ApplicationState::Submitted),
             lines: live(&self.lines, |one| one.state != LineState::Closed),
             quotes: live(&self.quotes, |one| one.state == QuoteState::Open),
-            orders: live(&self.orders, |one| one.state == OrderState::Open),
-            contracts: live(&self.contracts, |one| !one.settled),
+            orders: live(&self.orders, |one: &Order| one.state == OrderState::Open),
+            contracts: live(&self.contracts, |one: &Contract| !one.settled),
             invoices: invoices.into_iter().map(|one| self.with_sums(one)).collect(),
             payments: live(&self.payments, |one| !one.freed),
             payouts: live(&self.payouts, |one| one.state == PayoutState::InTransit),

@@ -8,7 +8,7 @@ use headroom::engine::capacity::{FactoryState, Phase};
 use headroom::engine::catalogue::{Region, Sku};
 use headroom::engine::command::{Approve, NewSession, SignUp};
 use headroom::engine::party::Capabilities;
-use headroom::engine::program::{GuaranteeTerms, ProgramTerms, ShareStep};
+use headroom::engine::program::{BackstopTerms, GuaranteeTerms, ProgramTerms, ShareStep};
 use headroom::engine::{Actor, Command, Settings};
 use headroom::model::id::{
     ApplicationId, FactoryId, LineId, OrgId, PoolId, ProgramId, SessionId, UserId,
@@ -175,9 +175,11 @@ impl Clerk {
         }
         let program = ProgramId::new(self.id());
         let (coverage, first_loss, cap) = (8_000, money(50), money(10_000));
+        let price = Price::from_micros(900_000).expect("a price");
         let terms = ProgramTerms {
             shares: vec![ShareStep { from_month: 1, vendor_share: 1_500 }],
             guarantee: Some(GuaranteeTerms { coverage, first_loss, cap }),
+            backstop: Some(BackstopTerms { price, lead_hours: 12, cap }),
         };
         let name = "Supported".to_owned();
         let create = Command::CreateProgram { id: program, name, vendor: org, terms };

@@ -30,6 +30,7 @@ use headroom::model::id::*;
 use headroom::model::*;
 use headroom::store::{AuditRecord, Batch, KeptAnswer, chain};
 use std::collections::BTreeSet;
+use std::hash::Hash;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -505,13 +506,18 @@ impl Sample {
     }
 }
 
-fn put<K: Ord, T: Clone>(facts: &mut Facts<K, T>, born: bool, all: &[T], key: impl Fn(&T) -> K) {
+fn put<K: Ord + Hash, T: Clone, Noted: From<T>>(
+    facts: &mut Facts<K, Noted>,
+    born: bool,
+    all: &[T],
+    key: impl Fn(&T) -> K,
+) {
     for thing in all {
-        note(facts, born, key(thing), thing.clone());
+        note(facts, born, key(thing), thing.clone().into());
     }
 }
 
-fn note<K: Ord, T>(facts: &mut Facts<K, T>, born: bool, key: K, thing: T) {
+fn note<K: Ord + Hash, T>(facts: &mut Facts<K, T>, born: bool, key: K, thing: T) {
     if born { facts.born(key, thing) } else { facts.changed(key, thing) }
 }
 

@@ -583,7 +583,7 @@ impl Stage {
             Ok(Answer::Order { order, contract: None }) => {
                 let bound = order.explanation.as_ref().map(|it| it.constraint);
                 let reason = order.reason.or(bound).map_or("", |reason| reason.as_str());
-                let why = order.explanation.map(|it| {
+                let why = order.explanation.as_ref().map(|it| {
                     let alternatives: Vec<String> = it
                         .alternatives
                         .iter()

@@ -1,6 +1,8 @@
 //! Contracts, their allocations and what was done to them as rows. The programs of a contract are
 //! references to versions.
 
+use std::sync::Arc;
+
 use super::program::Versions;
 use super::{code, corrupt, count, json, maybe, parse, price, uid, window, word};
 use crate::engine::amendment::{Amendment, AmendmentKind};
@@ -97,6 +99,12 @@ row! {
 
 diesel::joinable!(allocations -> contracts (contract));
 diesel::allow_tables_to_appear_in_same_query!(allocations, contracts);
+
+impl From<&Arc<Contract>> for ContractRow {
+    fn from(thing: &Arc<Contract>) -> Self {
+        Self::from(thing.as_ref())
+    }
+}
 
 impl From<&Contract> for ContractRow {
     fn from(thing: &Contract) -> Self {

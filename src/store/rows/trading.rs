@@ -1,5 +1,7 @@
 //! Quotes and orders as rows.
 
+use std::sync::Arc;
+
 use super::{count, json, maybe, natural, number, parse, price, uid, word};
 use crate::engine::order::{Order, OrderState, Reason};
 use crate::engine::quote::{Quote, QuoteState};
@@ -81,6 +83,12 @@ impl TryFrom<QuoteRow> for Quote {
             order: row.order_id.map(|order| OrderId::new(order.0)),
             created_at: Micros::new(row.created_at),
         })
+    }
+}
+
+impl From<&Arc<Order>> for OrderRow {
+    fn from(thing: &Arc<Order>) -> Self {
+        Self::from(thing.as_ref())
     }
 }
 
