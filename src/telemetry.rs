@@ -12,6 +12,7 @@
 //! | `headroom_commits_total` | counter | batches made durable |
 //! | `headroom_commit_faults_total` | counter | commits that failed or are in doubt |
 //! | `headroom_restores_total` | counter | times the market was loaded anew after a fault |
+//! | `headroom_leading` | gauge | 1 where commands are decided, 0 on a server that stands by |
 //! | `headroom_commands_total{verb}` | counter | commands decided |
 //! | `headroom_refusals_total{code}` | counter | commands refused, by the refusal's word |
 
@@ -89,6 +90,7 @@ pub fn measure() -> Result<PrometheusHandle, TelemetryError> {
         Unit::Count,
         "Times the market was loaded anew after a fault"
     );
+    describe_gauge!("headroom_leading", "1 where commands are decided, 0 where not");
     describe_counter!("headroom_commands_total", Unit::Count, "Commands decided, by verb");
     describe_counter!("headroom_refusals_total", Unit::Count, "Commands refused, by reason");
     Ok(handle)

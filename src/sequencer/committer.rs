@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -11,7 +12,7 @@ use super::clock::Stopwatch;
 use super::desk::Shared;
 use super::{Done, Fault};
 use crate::engine::capacity::Shelf;
-use crate::model::Micros;
+use crate::model::{Micros, limits};
 use crate::store::{self, Batch, Durable};
 use crate::view::View;
 
@@ -69,8 +70,22 @@ pub(super) fn run(
     sealed: &Receiver<Sealed>,
     shared: &Shared,
 ) -> (Box<dyn Durable>, Option<store::Fault>) {
+    let patience = Duration::from_millis(limits::IDLE_MILLIS);
     shared.inbox.committer_is_free();
-    while let Ok(Sealed { batch, shelves, waiters, tally }) = sealed.recv() {
+    loop {
+        let Sealed { batch, shelves, waiters, tally } = match sealed.recv_timeout(patience) {
+            Ok(sealed) => sealed,
+            Err(RecvTimeoutError::Disconnected) => return (store, None),
+            // A writer with nothing to write would be the last to hear that it is none any more.
+            Err(RecvTimeoutError::Timeout) => match store.holds() {
+                Ok(()) => continue,
+                Err(fault) => {
+                    tracing::error!(%fault, "the store is lost");
+                    shared.inbox.committer_has_ended();
+                    return (store, Some(fault));
+                }
+            },
+        };
         if let Some(batch) = &batch {
             let watch = Stopwatch::start();
             if let Err(fault) = store.commit(batch) {
@@ -90,7 +105,6 @@ pub(super) fn run(
         // Nobody waits for what is left: counting, and letting go of the batch.
         note(&tally, shared);
     }
-    (store, None)
 }
 
 /// Makes a commit visible. Before this line nobody has seen it; after it everybody does.

@@ -9,6 +9,9 @@
 //! When a commit fails, nobody knows what is on disk: both batches are answered [`Fault::InDoubt`],
 //! the engine is dropped, and everything begins anew from the store, by the very function that
 //! starts up.
+//!
+//! A writer that stands by is one that waits for that load: until the store lets it, it shows who
+//! may act and what is traded, and turns commands away with [`Fault::Standby`].
 
 mod clock;
 mod committer;
@@ -23,7 +26,7 @@ use crate::model::Micros;
 pub use crate::view::View;
 pub use clock::{Clock, Pace, Stopwatch};
 pub use desk::Desk;
-pub use writer::start;
+pub use writer::{start, start_or_stand_by};
 
 /// A command on its way to the writer.
 #[derive(Debug)]
@@ -66,9 +69,12 @@ pub enum Fault {
     /// asked may have happened.
     #[error("the database did not confirm the write")]
     InDoubt,
-    /// The server is stopping, restoring itself, or not the writer. Nothing has happened.
+    /// The server is stopping or restoring itself. Nothing has happened.
     #[error("this server takes no writes now")]
     Closed,
+    /// Another server is the writer. Nothing has happened.
+    #[error("another server takes the writes")]
+    Standby,
 }
 
 /// Why the writer has ended.
