@@ -112,7 +112,8 @@ pub enum StandbyIs {
 )]
 pub async fn ready(query: Query<ReadyQuery>, door: Data<Door>) -> Reply {
     let stands_by = door.desk.is_standing_by();
-    if !door.desk.is_ready() && !(stands_by && query.0.standby.is_some()) {
+    let is_well = door.desk.is_ready() || stands_by && query.0.standby.is_some();
+    if !is_well {
         use crate::sequencer::Fault;
         return Err(Problem::from(if stands_by { Fault::Standby } else { Fault::Closed }));
     }

@@ -185,7 +185,8 @@ fn rival() -> String {
     format!(
         "SELECT holder.pid, writer.backend_start || ' ' || seen.at AS sign,
             coalesce((writer.state <> 'active' OR writer.wait_event_type = 'Client')
-                AND seen.at < clock_timestamp() - interval '{STALE_SECS} seconds', false) AS is_stale
+                AND seen.at < clock_timestamp() - interval '{STALE_SECS} seconds', false)
+                AS is_stale
         FROM pg_locks AS holder
         JOIN pg_stat_activity AS writer ON writer.pid = holder.pid
         CROSS JOIN LATERAL (SELECT greatest(writer.state_change, max(pulse.state_change)) AS at
