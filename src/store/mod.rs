@@ -7,6 +7,7 @@
 
 pub mod chain;
 pub mod check;
+pub mod copy;
 mod lease;
 mod link;
 mod load;
@@ -47,6 +48,9 @@ pub enum Fault {
     /// know.
     #[error("the database belongs to a newer version of this program (its schema has {0})")]
     Newer(String),
+    /// A market is there already, and what would be brought in has no place.
+    #[error("there is a market in this database already")]
+    Taken,
     /// What the database holds is not what this program wrote.
     #[error("the database holds what cannot be read: {0}")]
     Corrupt(String),

@@ -98,6 +98,27 @@ pub fn open_reader(path: &Path) -> Result<SqliteConnection, Fault> {
     Ok(link)
 }
 
+/// Opens a file to copy it: as for reading, but that SQLite counts the copy as writing.
+///
+/// # Errors
+/// As [`open_reader`].
+pub fn open_to_copy(path: &Path) -> Result<SqliteConnection, Fault> {
+    drop(open_reader(path)?);
+    open(path, SETTINGS)
+}
+
+/// Opens an empty file to fill it, and makes the schema. Nobody reads it until it is full, and
+/// then it is written to disk as a whole: no log, no waiting for the disk meanwhile.
+///
+/// # Errors
+/// When it cannot be opened or written.
+pub fn open_fresh(path: &Path) -> Result<SqliteConnection, Fault> {
+    let mut link = open(path, SETTINGS)?;
+    link.batch_execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;").map_err(fault)?;
+    bring_up_to_date(&mut link, MIGRATIONS)?;
+    Ok(link)
+}
+
 /// Copies the log back into the database file, as far as readers permit.
 ///
 /// # Errors
