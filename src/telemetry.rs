@@ -52,7 +52,12 @@ const COMMANDS: [f64; 12] =
 /// When the filter cannot be read, or logs were set up before.
 pub fn log(filter: &str, format: LogFormat) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(filter)?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log that cannot be written, on a full disk say, is no reason to stop; told of on the same
+    // standard error, it would be one.
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     let is_terminal = std::io::stderr().is_terminal();
     let for_people = match format {
         LogFormat::Auto => is_terminal,

@@ -119,3 +119,39 @@ fn digest(report: &str) -> String {
     let line = report.lines().find_map(|line| line.trim().strip_prefix("digest"));
     line.unwrap_or_else(|| panic!("no digest in {report}")).trim().to_owned()
 }
+
+/// A market with everything in it goes through both databases and comes out as it was.
+#[test]
+fn a_market_of_every_kind_goes_round_through_both_databases() {
+    let Some(cluster) = cluster::shared() else { return };
+    let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().expect("a folder")).collect();
+    let [first, second, third] = &folders[..] else { unreachable!("three were made") };
+    let (file, postgres) = ("sqlite://headroom.db", cluster.fresh());
+    let made = binary(first.path(), file)
+        .args(["demo", "--no-serve", "--orders", "200", "--advance", "3mo"])
+        .output()
+        .expect("it runs");
+    assert!(made.status.success(), "{}", words(&made));
+
+    let stations = [(first, file), (second, postgres.as_str()), (third, file)];
+    for (number, pair) in stations.windows(2).enumerate() {
+        let [(here, from), (there, to)] = pair else { unreachable!("two at a time") };
+        let backup = here.path().join(format!("{number}.backup"));
+        let saved = back_up(here.path(), from, &backup);
+        assert!(saved.status.success(), "{}", words(&saved));
+        let back = restore(there.path(), &backup, to);
+        assert!(back.status.success(), "{}", words(&back));
+    }
+    let seen = stations.map(|(folder, place)| {
+        let (is_sound, report) = verify(folder.path(), place);
+        assert!(is_sound, "{report}");
+        let exports = ["entries", "invoices", "contracts", "beancount"].map(|what| {
+            let file = binary(folder.path(), place).args(["export", what]).output();
+            let file = file.expect("it runs");
+            assert!(file.status.success() && file.stdout.len() > 1_000, "{}", words(&file));
+            file.stdout
+        });
+        (report, exports)
+    });
+    assert!(seen[0] == seen[1] && seen[1] == seen[2], "{} {} {}", seen[0].0, seen[1].0, seen[2].0);
+}

@@ -82,6 +82,9 @@ pub fn open_writer(path: &Path) -> Result<SqliteConnection, Fault> {
     let mut link = open(path, SETTINGS)?;
     link.batch_execute(WRITER_SETTINGS).map_err(fault)?;
     bring_up_to_date(&mut link, MIGRATIONS)?;
+    // A file that cannot be written is opened all the same. Better to hear of it now.
+    link.batch_execute("BEGIN IMMEDIATE; UPDATE meta SET id = id; ROLLBACK")
+        .map_err(|error| no_file(path, &error))?;
     Ok(link)
 }
 

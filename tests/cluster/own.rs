@@ -107,6 +107,11 @@ impl Own {
         command
     }
 
+    /// A program, run as whoever runs the server.
+    pub fn user_runs(&self, program: &str) -> Command {
+        run_as(self.user, Path::new(program))
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.join("data")
     }

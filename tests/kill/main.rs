@@ -3,8 +3,11 @@
 //!
 //! `HEADROOM_KILLS=200 cargo test --test kill` kills more often than the ordinary run.
 
+mod base;
 #[path = "../cluster/mod.rs"]
 mod cluster;
+mod disk;
+mod relay;
 mod server;
 mod stage;
 
@@ -34,20 +37,32 @@ fn postgres_keeps_every_acknowledged_order_exactly_once() {
     survive(folder.path(), &cluster.fresh());
 }
 
-fn survive(folder: &Path, database: &str) {
-    let seed: u64 = rand::random();
-    let mut chance = seed;
-    println!("seed {seed}");
+/// A linear congruential generator is chance enough for a moment to die at.
+#[derive(Debug)]
+struct Chance(u64);
 
+impl Chance {
+    fn new() -> Self {
+        let seed: u64 = rand::random();
+        println!("seed {seed}");
+        Self(seed)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (self.0 >> 33) % bound
+    }
+}
+
+fn survive(folder: &Path, database: &str) {
+    let mut chance = Chance::new();
     let mut server = Server::start(folder, database);
     // A night's worth of orders at full speed would be more than the kills are about.
     let rest = if kills() > 1_000 { 50 } else { 0 };
     let mut load = Load::begin(&[&server.url], rest);
     for _ in 0..kills() {
         load.stage.wait_for_an_answer();
-        // A linear congruential generator is chance enough for a moment to die at.
-        chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        pause((chance >> 33) % 400);
+        pause(chance.below(400));
         server.kill();
         server = Server::start(folder, database);
         load.stage.set_urls(&[&server.url]);

@@ -63,9 +63,14 @@ impl Server {
         Self { child, url }
     }
 
+    /// The process, by its number.
+    pub fn id(&self) -> String {
+        self.child.id().to_string()
+    }
+
     /// Sends the process a signal, such as `STOP`.
     pub fn signal(&self, name: &str) {
-        let process = self.child.id().to_string();
+        let process = self.id();
         let sent = Command::new("kill").args([&format!("-{name}"), &process]).status();
         assert!(sent.expect("kill runs").success());
     }

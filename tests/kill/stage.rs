@@ -48,6 +48,8 @@ pub struct Stage {
     is_over: AtomicBool,
     /// How many orders were acknowledged.
     count: AtomicUsize,
+    /// How many of them by a second answer: the first had been lost.
+    told_again: AtomicUsize,
     acknowledged: Mutex<Acknowledged>,
     /// The days that are sold, the same throughout: a retry must have the same body.
     start: String,
@@ -92,6 +94,7 @@ impl Stage {
             urls: Mutex::default(),
             is_over: AtomicBool::new(false),
             count: AtomicUsize::new(0),
+            told_again: AtomicUsize::new(0),
             acknowledged: Mutex::default(),
             start: whole_hour(48),
             end: whole_hour(72),
@@ -118,6 +121,11 @@ impl Stage {
     /// How many orders were acknowledged by now.
     pub fn count(&self) -> usize {
         self.count.load(Ordering::Acquire)
+    }
+
+    /// How many of them were told by a second answer, the first being lost.
+    pub fn told_again(&self) -> usize {
+        self.told_again.load(Ordering::Acquire)
     }
 
     /// What was acknowledged by now.
@@ -242,7 +250,10 @@ fn until_acknowledged(turn: &mut usize, key: &str, stage: &Stage, customer: &Cal
         let urls = stage.urls();
         let reply = customer.post(&format!("{}/v1/orders", urls[*turn % urls.len()]), key, &body);
         match reply {
-            Ok(reply) if reply.status == 201 => return Said::of(&reply.body),
+            Ok(reply) if reply.status == 201 => {
+                stage.told_again.fetch_add(usize::from(reply.replayed), Ordering::AcqRel);
+                return Said::of(&reply.body);
+            }
             // In doubt, closed, busy or not the leader: the same again, of the next one.
             Ok(reply) if reply.status == 503 => {}
             // It was used a moment ago, and is still being decided there.
