@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::base::{ROUNDS, finish, judge};
+use super::outage::{ROUNDS, finish, judge};
 use super::server::{Server, settled};
 use super::stage::{Load, pause};
 

@@ -3,10 +3,10 @@
 //!
 //! `HEADROOM_KILLS=200 cargo test --test kill` kills more often than the ordinary run.
 
-mod base;
 #[path = "../cluster/mod.rs"]
 mod cluster;
 mod disk;
+mod outage;
 mod relay;
 mod server;
 mod stage;
