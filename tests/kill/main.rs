@@ -69,7 +69,8 @@ fn survive(folder: &Path, database: &str) {
     }
     load.stage.wait_for_an_answer();
     let acknowledged = load.end();
-    println!("{} orders acknowledged over {} kills", acknowledged.len(), kills());
+    let kind = database.split(':').next().expect("an address has a scheme");
+    println!("{kind}: {} orders acknowledged over {} kills", acknowledged.len(), kills());
     assert!(acknowledged.len() > kills(), "each life had its answers");
 
     each_is_there_once(&server.url, &load, &acknowledged);
