@@ -254,8 +254,9 @@ fn until_acknowledged(turn: &mut usize, key: &str, stage: &Stage, customer: &Cal
                 stage.told_again.fetch_add(usize::from(reply.replayed), Ordering::AcqRel);
                 return Said::of(&reply.body);
             }
-            // In doubt, closed, busy or not the leader: the same again, of the next one.
-            Ok(reply) if reply.status == 503 => {}
+            // In doubt, closed, busy or not the leader: the same again, of the next one. One that
+            // was stopped while we spoke says 408: to it we were silent for too long.
+            Ok(reply) if matches!(reply.status, 408 | 503) => {}
             // It was used a moment ago, and is still being decided there.
             Ok(reply) if reply.status == 409 => {}
             Ok(reply) => panic!("{key}: {} {}", reply.status, reply.json()),
