@@ -89,14 +89,18 @@ pub async fn healthy() -> HttpResponse {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ReadyQuery {
-    /// `ok`: a server that stands by answers 200 and says so.
-    standby: Option<StandbyIs>,
+    /// `ok`: a server that stands by answers 200 and says so. `not_ready` when left out.
+    #[serde(default)]
+    #[param(inline, required = false)]
+    standby: StandbyIs,
 }
 
 /// What a server that stands by is to whoever asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StandbyIs {
+    #[default]
+    NotReady,
     Ok,
 }
 
@@ -112,7 +116,7 @@ pub enum StandbyIs {
 )]
 pub async fn ready(query: Query<ReadyQuery>, door: Data<Door>) -> Reply {
     let stands_by = door.desk.is_standing_by();
-    let is_well = door.desk.is_ready() || stands_by && query.0.standby.is_some();
+    let is_well = door.desk.is_ready() || stands_by && query.0.standby == StandbyIs::Ok;
     if !is_well {
         use crate::sequencer::Fault;
         return Err(Problem::from(if stands_by { Fault::Standby } else { Fault::Closed }));
