@@ -84,6 +84,11 @@ pub struct Flags {
     /// HEADROOM_CURRENCY: the market's one settlement currency [default: USD]
     #[arg(long, global = true, value_name = "CODE", help_heading = "Settings")]
     pub currency: Option<String>,
+    /// HEADROOM_STANDBY: with true, where another server writes this database, stand by and take
+    /// over when it ends or hangs, instead of ending with code 3 [default: false]
+    #[arg(long, global = true, value_name = "true|false", num_args = 0..=1,
+        require_equals = true, default_missing_value = "true", help_heading = "Settings")]
+    pub standby: Option<String>,
     /// HEADROOM_WORKERS: threads that serve requests; 0 is one per processor [default: 0]
     #[arg(long, global = true, value_name = "COUNT", help_heading = "Settings")]
     pub workers: Option<String>,
@@ -152,6 +157,8 @@ pub struct Config {
     pub draft_hours: u32,
     /// Three capital letters, as ISO 4217.
     pub currency: String,
+    /// Where another server writes, wait to take over.
+    pub standby: bool,
     /// 0: one per processor.
     pub workers: usize,
     /// Every value as it was given, for `headroom config`.
@@ -186,7 +193,7 @@ pub enum ConfigError {
 }
 
 /// The default of every setting that has one, in the order in which they are shown.
-const TABLE: [(&str, &str); 23] = [
+const TABLE: [(&str, &str); 24] = [
     ("HEADROOM_LISTEN", "127.0.0.1:8080"),
     ("DATABASE_URL", "sqlite://headroom.db"),
     ("HEADROOM_DATA_DIR", "./data"),
@@ -208,6 +215,7 @@ const TABLE: [(&str, &str); 23] = [
     ("HEADROOM_GRACE_DAYS", "3"),
     ("HEADROOM_DRAFT_HOURS", "24"),
     ("HEADROOM_CURRENCY", "USD"),
+    ("HEADROOM_STANDBY", "false"),
     ("HEADROOM_WORKERS", "0"),
     ("HEADROOM_CONFIG", ""),
 ];
@@ -236,6 +244,7 @@ impl Flags {
             "HEADROOM_GRACE_DAYS" => self.grace_days.as_deref(),
             "HEADROOM_DRAFT_HOURS" => self.draft_hours.as_deref(),
             "HEADROOM_CURRENCY" => self.currency.as_deref(),
+            "HEADROOM_STANDBY" => self.standby.as_deref(),
             "HEADROOM_WORKERS" => self.workers.as_deref(),
             "HEADROOM_CONFIG" => self.config.as_deref().and_then(Path::to_str),
             _ => None,
@@ -316,6 +325,7 @@ impl Config {
             grace_days: get("HEADROOM_GRACE_DAYS").up_to(limits::GRACE_DAYS_MAX, "days")?,
             draft_hours: get("HEADROOM_DRAFT_HOURS").up_to(limits::DRAFT_HOURS_MAX, "hours")?,
             currency: get("HEADROOM_CURRENCY").currency()?,
+            standby: get("HEADROOM_STANDBY").read("true or false")?,
             workers: get("HEADROOM_WORKERS").workers()?,
             told: found.iter().map(Found::told).collect(),
         })
@@ -550,6 +560,7 @@ mod tests {
             ("HEADROOM_GRACE_DAYS", "-1"),
             ("HEADROOM_DRAFT_HOURS", "721"),
             ("HEADROOM_CURRENCY", "usd"),
+            ("HEADROOM_STANDBY", "yes"),
             ("HEADROOM_WORKERS", "many"),
             ("HEADROOM_OPERATOR_COUNTRY", "USA"),
         ] {

@@ -10,6 +10,7 @@
 //! 0  model       words: ids, money, time, schedules
 //! ```
 
+pub mod backup;
 pub mod bench;
 pub mod config;
 pub mod demo;

@@ -6,16 +6,17 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use headroom::backup::{self, Copied};
 use headroom::bench::{self, Bench};
 use headroom::config::{Config, Flags, Told};
 use headroom::export::{self, Export, Format, Syntax, Table};
 use headroom::model::Month;
 use headroom::model::id::OrgId;
-use headroom::sequencer::Ending;
+use headroom::sequencer::{Ending, Stopwatch};
 use headroom::serve::{self, ServeError};
 use headroom::{demo, http, store, telemetry, verify};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -39,6 +40,18 @@ enum Task {
     Serve,
     /// Look at a database: rows, audit chain, and the engine that can be built from them
     Verify,
+    /// Write the market into one file, beside a running server if need be
+    Backup {
+        /// The file; it must not be there yet
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Bring a backup back into a database without a market, and verify it
+    Restore {
+        /// The backup
+        #[arg(value_name = "FILE")]
+        from: PathBuf,
+    },
     /// Write the books, the invoices or the contracts as a file that other tools read
     Export(Order),
     /// Serve a market filled with the reference data set and real demand, in its own database
@@ -142,7 +155,12 @@ fn main() -> ExitCode {
                 Err(error) => fail(1, &error),
             };
         }
-        Task::Serve | Task::Demo(_) | Task::Verify | Task::Export(_) => {}
+        Task::Serve
+        | Task::Demo(_)
+        | Task::Verify
+        | Task::Export(_)
+        | Task::Backup { .. }
+        | Task::Restore { .. } => {}
     }
     if let Err(error) = telemetry::log(&config.log, config.log_format) {
         return fail(2, &error);
@@ -150,6 +168,8 @@ fn main() -> ExitCode {
     match task {
         Task::Verify => look(&config),
         Task::Export(order) => hand_out(&config, &order),
+        Task::Backup { out } => back_up(&config, &out),
+        Task::Restore { from } => restore(&config, &from),
         Task::Demo(options) => show(&config, options),
         _ => serve(&config),
     }
@@ -185,6 +205,39 @@ fn look(config: &Config) -> ExitCode {
         Ok(report) => {
             let said = say(&report.to_string());
             if report.is_sound() { said } else { ExitCode::FAILURE }
+        }
+        Err(fault) => fail(1, &fault),
+    }
+}
+
+/// Tells of each table that is copied.
+fn tell_of_table(table: &str, rows: u64) {
+    eprintln!("  {table:<24} {rows:>12} rows");
+}
+
+fn back_up(config: &Config, out: &Path) -> ExitCode {
+    let watch = Stopwatch::start();
+    match backup::save(&config.database, out, &mut tell_of_table) {
+        Ok(Copied { commit, bytes }) => {
+            let (name, seconds) = (out.display(), watch.seconds());
+            eprintln!("{name}: {bytes} bytes, the market as of commit {commit}, {seconds:.1} s");
+            eprintln!("look at it with: headroom verify --database sqlite://PATH");
+            ExitCode::SUCCESS
+        }
+        Err(fault) => fail(1, &fault),
+    }
+}
+
+/// A backup is worth what comes back of it: what was brought back is looked at.
+fn restore(config: &Config, from: &Path) -> ExitCode {
+    let watch = Stopwatch::start();
+    if let Err(error) = serve::make_private(&config.data_dir) {
+        return fail(1, &error);
+    }
+    match backup::restore(from, &config.database, &mut tell_of_table) {
+        Ok(Copied { commit, .. }) => {
+            eprintln!("restored as of commit {commit}, {:.1} s", watch.seconds());
+            look(config)
         }
         Err(fault) => fail(1, &fault),
     }

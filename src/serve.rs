@@ -81,9 +81,14 @@ pub fn settings(config: &Config) -> Settings {
     }
 }
 
+type Opener = fn(&str) -> Result<(store::Writer, Reader), store::Fault>;
+type Starter =
+    fn(Box<dyn store::Durable>, Settings, sequencer::Scribe, Pace) -> Result<Desk, store::Fault>;
+
 impl Market {
     /// Takes the address, the database and its lock; loads the market and starts the writer. A
-    /// market that has no operator is given one.
+    /// market that has no operator is given one. Where another server has the lock, one that is
+    /// set to stands by.
     ///
     /// # Errors
     /// See [`ServeError`].
@@ -96,12 +101,16 @@ impl Market {
         let signer = Signer::open(&key)
             .map_err(|error| ServeError::DataDir(key.display().to_string(), error))?;
         let metrics = telemetry::measure()?;
-        let (writer, reader) = store::open(&config.database)?;
         let pace = match config.clock {
             ClockKind::System => Pace::System,
             ClockKind::Simulated(start) => Pace::Simulated(start),
         };
-        let desk = sequencer::start(Box::new(writer), settings(config), http::scribe, pace)?;
+        let (open, start): (Opener, Starter) = match config.standby {
+            true => (store::open_or_stand_by, sequencer::start_or_stand_by),
+            false => (store::open, sequencer::start),
+        };
+        let (writer, reader) = open(&config.database)?;
+        let desk = start(Box::new(writer), settings(config), http::scribe, pace)?;
         if !desk.clock().is_simulated() && desk.view().now > Clock::System.now() {
             let until = desk.view().now.to_string();
             tracing::warn!(until, "the market's last command lies ahead: its time stands still");
@@ -113,7 +122,8 @@ impl Market {
 
     /// Makes the operator and its first person, unless they are there.
     fn found(&self, config: &Config) -> Result<Option<Founder>, ServeError> {
-        if self.desk.view().operator().is_some() {
+        // Where another server writes, it has made them.
+        if self.desk.is_standing_by() || self.desk.view().operator().is_some() {
             return Ok(None);
         }
         let made = config.admin_password.is_none().then(make_password);
@@ -226,7 +236,10 @@ pub fn make_password() -> String {
 /// See [`ServeError`].
 pub fn run(config: &Config) -> Result<Ending, ServeError> {
     let (market, founder) = Market::open(config)?;
-    let text = welcome(config, market.address()?, founder.as_ref());
+    let mut text = welcome(config, market.address()?, founder.as_ref());
+    if market.desk.is_standing_by() {
+        text += "  standby    another server leads; this one takes over when it ends\n";
+    }
     // Whoever started us may not listen; that is no reason not to serve.
     drop(io::stdout().lock().write_all(text.as_bytes()));
     if config.is_public() {

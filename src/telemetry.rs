@@ -12,6 +12,7 @@
 //! | `headroom_commits_total` | counter | batches made durable |
 //! | `headroom_commit_faults_total` | counter | commits that failed or are in doubt |
 //! | `headroom_restores_total` | counter | times the market was loaded anew after a fault |
+//! | `headroom_leading` | gauge | 1 where commands are decided, 0 on a server that stands by |
 //! | `headroom_commands_total{verb}` | counter | commands decided |
 //! | `headroom_refusals_total{code}` | counter | commands refused, by the refusal's word |
 
@@ -51,7 +52,12 @@ const COMMANDS: [f64; 12] =
 /// When the filter cannot be read, or logs were set up before.
 pub fn log(filter: &str, format: LogFormat) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(filter)?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log that cannot be written, on a full disk say, is no reason to stop; told of on the same
+    // standard error, it would be one.
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     let is_terminal = std::io::stderr().is_terminal();
     let for_people = match format {
         LogFormat::Auto => is_terminal,
@@ -89,6 +95,7 @@ pub fn measure() -> Result<PrometheusHandle, TelemetryError> {
         Unit::Count,
         "Times the market was loaded anew after a fault"
     );
+    describe_gauge!("headroom_leading", "1 where commands are decided, 0 where not");
     describe_counter!("headroom_commands_total", Unit::Count, "Commands decided, by verb");
     describe_counter!("headroom_refusals_total", Unit::Count, "Commands refused, by reason");
     Ok(handle)

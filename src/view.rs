@@ -21,6 +21,8 @@ use crate::model::{Micros, RegionCode, SkuCode};
 pub struct View {
     /// The commit's number.
     pub number: u64,
+    /// Seen from beside the one who writes: no shelves, and what is here may be a second old.
+    pub is_glimpse: bool,
     /// The instant of the last command in it that changed something.
     pub now: Micros,
     pub organizations: OrdMap<OrgId, Arc<Organization>>,

@@ -22,6 +22,7 @@ use crate::engine::Actor;
 use crate::engine::party::{ApiKey, Organization, User, UserState};
 use crate::model::id::{KeyId, OrgId, SessionId};
 use crate::model::{Micros, Right, Role};
+use crate::sequencer;
 use crate::view::View;
 
 /// One marker for each right, to be named in a handler's argument.
@@ -242,7 +243,11 @@ fn identify(door: &Door, credential: &str) -> Result<Identity, Problem> {
     } else {
         by_token(door, &view, credential)
     };
-    found.ok_or_else(|| Problem::unauthenticated("The credential is not, or no longer, good."))
+    found.ok_or_else(|| match view.is_glimpse {
+        // One that stands by may not have heard of it yet.
+        true => Problem::from(sequencer::Fault::Standby),
+        false => Problem::unauthenticated("The credential is not, or no longer, good."),
+    })
 }
 
 fn by_key(door: &Door, view: &View, text: &str) -> Option<Identity> {

@@ -323,8 +323,12 @@ kinds! {
          and does it at most once.",
         "Try again with the same Idempotency-Key after the time in Retry-After.";
     CLOSED = 503 "closed", "No changes here now",
-        "The server is stopping or stands by for another one. Reads may still be answered.",
+        "The server is stopping or loads the market anew. Reads may still be answered.",
         "Try again after the time in Retry-After.";
+    STANDBY = 503 "standby", "Another server leads",
+        "This server stands by for the one that takes the writes and shows the market's present. \
+         It answers other reads. Nothing has happened.",
+        "Ask the server that leads, or this one again after the time in Retry-After.";
     STORE_UNAVAILABLE = 503 "store_unavailable", "The database cannot be read",
         "The database did not answer the read.",
         "Try again after the time in Retry-After.";

@@ -352,7 +352,7 @@ pub async fn availability(query: Query<AvailabilityQuery>, door: Data<Door>) -> 
     let AvailabilityQuery { sku, region, from, to, granularity } = query.0;
     let now = door.desk.clock().now().minute();
     let window = span(Span { from, to, now })?;
-    let view = door.desk.view();
+    let view = door.market()?;
     let as_of_commit = view.number;
     let data = off_thread(move || {
         let mut data = Vec::new();
@@ -381,7 +381,7 @@ pub async fn book(query: Query<BookQuery>, door: Data<Door>) -> Reply {
     let from = from.unwrap_or(Moment(now));
     let to = to.unwrap_or(Moment(from.0.plus(1)));
     let window = span(Span { from: Some(from), to: Some(to), now })?;
-    let view = door.desk.view();
+    let view = door.market()?;
     Ok(shown(&off_thread(move || depth(&view, sku, region, window)).await?))
 }
 

@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder};
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
 use utoipa::openapi::OpenApi;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::Door;
 use super::kind::{self, Kind};
 use super::problem::Problem;
-use super::query::Path;
+use super::query::{Path, Query};
 use super::reply::{Reply, shown};
 
 /// The look of the few pages that the server writes itself.
@@ -29,6 +29,7 @@ code{background:#2a2a2a}}";
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HealthView {
     #[schema(example = "ok")]
+    /// `ok`, `ready` or `standby`.
     status: &'static str,
 }
 
@@ -83,20 +84,46 @@ pub async fn healthy() -> HttpResponse {
     shown(&HealthView { status: "ok" })
 }
 
+/// Whether a server that stands by is well too.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ReadyQuery {
+    /// `ok`: a server that stands by answers 200 and says so. `not_ready` when left out.
+    #[serde(default)]
+    #[param(inline, required = false)]
+    standby: StandbyIs,
+}
+
+/// What a server that stands by is to whoever asks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StandbyIs {
+    #[default]
+    NotReady,
+    Ok,
+}
+
 /// Ready?
 ///
-/// 200 when commands are taken and the database can be read.
+/// 200 when commands are taken and the database can be read: send traffic here. A server that
+/// stands by for another one answers 503 with the code `standby`; with `standby=ok` it answers 200
+/// with the status `standby`, for those who ask whether it is well.
 #[utoipa::path(
     get, path = "/readyz", tag = "Server", security(()),
+    params(ReadyQuery),
     responses((status = 200, description = "Ready", body = HealthView)),
 )]
-pub async fn ready(door: Data<Door>) -> Reply {
-    if !door.desk.is_ready() {
-        return Err(Problem::from(crate::sequencer::Fault::Closed));
+pub async fn ready(query: Query<ReadyQuery>, door: Data<Door>) -> Reply {
+    let stands_by = door.desk.is_standing_by();
+    let is_well = door.desk.is_ready() || stands_by && query.0.standby == StandbyIs::Ok;
+    if !is_well {
+        use crate::sequencer::Fault;
+        return Err(Problem::from(if stands_by { Fault::Standby } else { Fault::Closed }));
     }
     let page = crate::store::read::Page { after: None, limit: 1 };
     door.read(move |reader| reader.regions(&(), &page)).await?;
-    Ok(shown(&HealthView { status: "ready" }))
+    Ok(shown(&HealthView { status: if stands_by { "standby" } else { "ready" } }))
 }
 
 /// Measurements

@@ -80,7 +80,7 @@ pub use reply::scribe;
 
 use crate::engine::{Actor, Answer, Command, Key, Refusal};
 use crate::model::Micros;
-use crate::sequencer::{self, Clock, Desk, Done, Errand, Written};
+use crate::sequencer::{self, Clock, Desk, Done, Errand, View, Written};
 use crate::store::read::Reader;
 use crate::store::{Fault, KeptAnswer};
 use caller::{Asker, Uses};
@@ -215,6 +215,12 @@ impl Door {
         // The engine remembers a key a little longer than the store does; then it is as if in
         // doubt.
         kept.filter(|kept| kept.key == key).ok_or_else(|| Problem::from(sequencer::Fault::InDoubt))
+    }
+
+    /// The market's present, which a server that stands by does not know.
+    fn market(&self) -> Result<Arc<View>, Problem> {
+        let view = self.desk.view();
+        if view.is_glimpse { Err(Problem::from(sequencer::Fault::Standby)) } else { Ok(view) }
     }
 
     /// Reads from the store, off the worker's own thread.

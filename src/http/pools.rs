@@ -279,7 +279,7 @@ pub async fn schedule(
     query: Query<ScheduleQuery>,
     door: Data<Door>,
 ) -> Reply {
-    let view = door.desk.view();
+    let view = door.market()?;
     let shelf = view.shelves.get(&id.0).filter(|shelf| who.sees(shelf.provider)).cloned();
     let shelf = shelf.ok_or_else(|| Problem::not_found("pool"))?;
     let now = door.desk.clock().now().minute();

@@ -218,6 +218,7 @@ impl From<sequencer::Fault> for Problem {
             sequencer::Fault::Busy => &kind::BUSY,
             sequencer::Fault::InDoubt => &kind::IN_DOUBT,
             sequencer::Fault::Closed => &kind::CLOSED,
+            sequencer::Fault::Standby => &kind::STANDBY,
         };
         Self::new(kind, kind.meaning).header(header::RETRY_AFTER, "1")
     }

@@ -155,7 +155,9 @@ pub const IDLE_MILLIS: u64 = 1_000;
 /// The first pause before the store is asked again, in milliseconds; it doubles each time.
 pub const RESTORE_MILLIS_FIRST: u64 = 50;
 /// The longest pause before the store is asked again, in milliseconds.
-pub const RESTORE_MILLIS_MAX: u64 = 5_000;
+pub const RESTORE_MILLIS_MAX: u64 = 1_000;
+/// A server that stands by looks at the one that writes this often, in milliseconds.
+pub const STANDBY_MILLIS: u64 = 500;
 
 // -- The door --
 

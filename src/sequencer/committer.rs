@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -11,7 +12,7 @@ use super::clock::Stopwatch;
 use super::desk::Shared;
 use super::{Done, Fault};
 use crate::engine::capacity::Shelf;
-use crate::model::Micros;
+use crate::model::{Micros, limits};
 use crate::store::{self, Batch, Durable};
 use crate::view::View;
 
@@ -69,13 +70,26 @@ pub(super) fn run(
     sealed: &Receiver<Sealed>,
     shared: &Shared,
 ) -> (Box<dyn Durable>, Option<store::Fault>) {
+    let patience = Duration::from_millis(limits::IDLE_MILLIS);
     shared.inbox.committer_is_free();
-    while let Ok(sealed) = sealed.recv() {
+    loop {
+        let sealed = match sealed.recv_timeout(patience) {
+            Ok(sealed) => sealed,
+            Err(RecvTimeoutError::Disconnected) => return (store, None),
+            // A writer with nothing to write would be the last to hear that it is none any more.
+            Err(RecvTimeoutError::Timeout) => match store.holds() {
+                Ok(()) => continue,
+                Err(fault) => {
+                    tracing::error!(%fault, "the store is lost");
+                    shared.inbox.committer_has_ended();
+                    return (store, Some(fault));
+                }
+            },
+        };
         if let Err(fault) = settle(store.as_mut(), sealed, shared) {
             return (store, Some(fault));
         }
     }
-    (store, None)
 }
 
 /// Commits one batch and answers for it.

@@ -48,7 +48,7 @@ impl Crank {
         pace: Pace,
     ) -> Result<(Desk, Self), store::Fault> {
         let loaded = store.load()?;
-        let shared = share(pace, &loaded);
+        let shared = share(pace, Some(&loaded));
         let desk = Desk { shared: Arc::clone(&shared) };
         let mut term = Term::begin(&shared, settings.clone(), scribe, loaded);
         term.commit_by_hand(store);

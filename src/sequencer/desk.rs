@@ -73,6 +73,11 @@ impl Desk {
         self.shared.inbox.is_open()
     }
 
+    /// Whether another process is the writer, and this one waits to be.
+    pub fn is_standing_by(&self) -> bool {
+        self.shared.inbox.is_standing_by()
+    }
+
     /// Commands that wait for the writer.
     pub fn depth(&self) -> usize {
         self.shared.inbox.depth()

@@ -49,6 +49,8 @@ struct State {
     waiting: VecDeque<Parcel>,
     /// No term of office runs: the market is being loaded, for the first time or after a fault.
     lost: bool,
+    /// No term runs because another process writes.
+    stands_by: bool,
     /// No more commands, for good; what waits is still served.
     closed: bool,
     committer_free: bool,
@@ -68,8 +70,14 @@ impl Inbox {
     /// An inbox that takes nothing in until it is opened.
     pub(super) fn new() -> Self {
         let waiting = VecDeque::new();
-        let state =
-            State { waiting, lost: true, closed: false, committer_free: false, asleep: false };
+        let state = State {
+            waiting,
+            lost: true,
+            stands_by: false,
+            closed: false,
+            committer_free: false,
+            asleep: false,
+        };
         Self { state: Mutex::new(state), bell: Condvar::new() }
     }
 
@@ -108,8 +116,11 @@ impl Inbox {
     /// Leaves a command for the writer.
     pub(super) fn put(&self, parcel: Parcel) -> Result<(), Fault> {
         let mut state = self.state();
-        if state.lost || state.closed {
+        if state.closed {
             return Err(Fault::Closed);
+        }
+        if state.lost {
+            return Err(if state.stands_by { Fault::Standby } else { Fault::Closed });
         }
         if state.waiting.len() >= limits::INBOX_MAX {
             return Err(Fault::Busy);
@@ -179,7 +190,15 @@ impl Inbox {
 
     /// Takes commands in, from now on.
     pub(super) fn open(&self) {
-        self.ring(|state| state.lost = false);
+        self.ring(|state| {
+            state.lost = false;
+            state.stands_by = false;
+        });
+    }
+
+    /// Another process writes: until `open` commands are turned away with that word.
+    pub(super) fn stand_by(&self) {
+        self.ring(|state| state.stands_by = true);
     }
 
     /// Takes no more commands, for good.
@@ -200,6 +219,11 @@ impl Inbox {
     /// Whether it takes nothing more, for good.
     pub(super) fn is_closed(&self) -> bool {
         self.state().closed
+    }
+
+    pub(super) fn is_standing_by(&self) -> bool {
+        let state = self.state();
+        state.lost && state.stands_by && !state.closed
     }
 
     pub(super) fn depth(&self) -> usize {

@@ -11,6 +11,9 @@
 //! starts up.
 //!
 //! The same two can be turned by hand, on one thread and in any order: see [`Crank`].
+//!
+//! A writer that stands by is one that waits for that load: until the store lets it, it shows who
+//! may act and what is traded, and turns commands away with [`Fault::Standby`].
 
 mod clock;
 mod committer;
@@ -27,7 +30,7 @@ pub use crate::view::View;
 pub use clock::{Clock, Pace, Stopwatch};
 pub use crank::Crank;
 pub use desk::Desk;
-pub use writer::start;
+pub use writer::{start, start_or_stand_by};
 
 /// A command on its way to the writer.
 #[derive(Debug)]
@@ -70,9 +73,12 @@ pub enum Fault {
     /// asked may have happened.
     #[error("the database did not confirm the write")]
     InDoubt,
-    /// The server is stopping, restoring itself, or not the writer. Nothing has happened.
+    /// The server is stopping or restoring itself. Nothing has happened.
     #[error("this server takes no writes now")]
     Closed,
+    /// Another server is the writer. Nothing has happened.
+    #[error("another server takes the writes")]
+    Standby,
 }
 
 /// Why the writer has ended.

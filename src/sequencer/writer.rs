@@ -37,28 +37,76 @@ pub fn start(
     pace: Pace,
 ) -> Result<Desk, store::Fault> {
     let loaded = store.load()?;
-    let shared = share(pace, &loaded);
-    let desk = Desk { shared: Arc::clone(&shared) };
+    let shared = share(pace, Some(&loaded));
     let term = Term::begin(&shared, settings.clone(), scribe, loaded);
+    let role = Role { settings, scribe, stands_by: false };
+    Ok(go_to_work(shared, store, role, Some(term)))
+}
+
+/// As [`start`]; but while another process writes, the desk only shows, until this one can take
+/// over. It stands by again whenever it is deposed.
+///
+/// # Errors
+/// When the store cannot be reached.
+pub fn start_or_stand_by(
+    mut store: Box<dyn Durable>,
+    settings: Settings,
+    scribe: Scribe,
+    pace: Pace,
+) -> Result<Desk, store::Fault> {
+    let (shared, term) = match store.load() {
+        Ok(loaded) => {
+            let shared = share(pace, Some(&loaded));
+            let term = Term::begin(&shared, settings.clone(), scribe, loaded);
+            (shared, Some(term))
+        }
+        Err(store::Fault::Deposed) => {
+            let glimpsed = look_on(store.as_mut(), None);
+            let shared = share(pace, glimpsed.as_ref());
+            stand_by(&shared, glimpsed);
+            (shared, None)
+        }
+        Err(fault) => return Err(fault),
+    };
+    let role = Role { settings, scribe, stands_by: true };
+    Ok(go_to_work(shared, store, role, term))
+}
+
+/// What the writer is given for life.
+struct Role {
+    settings: Settings,
+    scribe: Scribe,
+    /// Waits, when another process writes, instead of ending.
+    stands_by: bool,
+}
+
+fn go_to_work(
+    shared: Arc<Shared>,
+    store: Box<dyn Durable>,
+    role: Role,
+    term: Option<Term>,
+) -> Desk {
+    let desk = Desk { shared: Arc::clone(&shared) };
     thread::Builder::new()
         .name("writer".to_owned())
         .spawn(move || {
             let mut last_words = LastWords { shared, ending: Ending::Broken };
             let shared = Arc::clone(&last_words.shared);
-            last_words.ending = live(&shared, store, &settings, scribe, term);
+            last_words.ending = live(&shared, store, &role, term);
         })
         .expect("a thread can be started");
-    Ok(desk)
+    desk
 }
 
 /// What everyone at the desk of this market shares.
-pub(super) fn share(pace: Pace, loaded: &Loaded) -> Arc<Shared> {
+pub(super) fn share(pace: Pace, loaded: Option<&Loaded>) -> Arc<Shared> {
+    let (number, now) = loaded.map_or((0, Micros::default()), |it| (it.number, it.snapshot.now));
     Arc::new(Shared {
         inbox: Inbox::new(),
         view: ArcSwap::from_pointee(View::default()),
-        commits: watch::Sender::new(loaded.number),
+        commits: watch::Sender::new(number),
         ending: watch::Sender::new(None),
-        clock: Clock::start(pace, loaded.snapshot.now),
+        clock: Clock::start(pace, now),
     })
 }
 
@@ -80,33 +128,75 @@ impl Drop for LastWords {
 fn live(
     shared: &Arc<Shared>,
     mut store: Box<dyn Durable>,
-    settings: &Settings,
-    scribe: Scribe,
-    mut term: Term,
+    role: &Role,
+    mut next: Option<Term>,
 ) -> Ending {
     loop {
-        let (home, fault) = term.serve(store);
-        store = home;
-        let Some(fault) = fault else { return Ending::Stopped };
-        if matches!(fault, store::Fault::Deposed) {
-            return Ending::Deposed;
-        }
-        let loaded = match load_again(shared, store.as_mut()) {
-            Ok(loaded) => loaded,
-            Err(ending) => return ending,
+        let term = match next.take() {
+            Some(term) => term,
+            None => match load_again(shared, store.as_mut(), role) {
+                Ok(loaded) => {
+                    tracing::info!(commit = loaded.number, "restored from the store");
+                    metrics::counter!("headroom_restores_total").increment(1);
+                    Term::begin(shared, role.settings.clone(), role.scribe, loaded)
+                }
+                Err(ending) => return ending,
+            },
         };
-        tracing::info!(commit = loaded.number, "restored from the store");
-        metrics::counter!("headroom_restores_total").increment(1);
-        term = Term::begin(shared, settings.clone(), scribe, loaded);
+        metrics::gauge!("headroom_leading").set(1.0);
+        let (home, fault) = term.serve(store);
+        metrics::gauge!("headroom_leading").set(0.0);
+        store = home;
+        match fault {
+            None => return Ending::Stopped,
+            Some(store::Fault::Deposed) if !role.stands_by => return Ending::Deposed,
+            Some(_) => {}
+        }
     }
 }
 
-/// Asks the store until it answers, with growing pauses.
-fn load_again(shared: &Shared, store: &mut dyn Durable) -> Result<Loaded, Ending> {
+/// What can be seen beside the one who writes; nothing when the store does not answer.
+fn look_on(store: &mut dyn Durable, seen: Option<u64>) -> Option<Loaded> {
+    store.glimpse(seen).unwrap_or_else(|fault| {
+        tracing::warn!(%fault, "standing by, and nothing can be seen");
+        None
+    })
+}
+
+/// Turns commands away and shows what was seen.
+fn stand_by(shared: &Shared, glimpsed: Option<Loaded>) {
+    if !shared.inbox.is_standing_by() {
+        tracing::info!("another server writes: standing by");
+        metrics::gauge!("headroom_leading").set(0.0);
+        shared.inbox.stand_by();
+        // What was known of the market is what it was before somebody else changed it.
+        shared.view.store(Arc::new(View { is_glimpse: true, ..View::clone(&shared.view.load()) }));
+    }
+    if let Some(Loaded { snapshot, number, hash: _ }) = glimpsed {
+        let view = View { is_glimpse: true, ..View::new(number, &snapshot, Vec::new()) };
+        shared.clock.move_to(snapshot.now);
+        shared.view.store(Arc::new(view));
+        shared.commits.send_replace(number);
+    }
+}
+
+/// Asks the store until it answers, with growing pauses; and one that stands by, until nobody else
+/// writes.
+fn load_again(shared: &Shared, store: &mut dyn Durable, role: &Role) -> Result<Loaded, Ending> {
     let mut pause = limits::RESTORE_MILLIS_FIRST;
     loop {
         match store.load() {
             Ok(loaded) => return Ok(loaded),
+            Err(store::Fault::Deposed) if role.stands_by => {
+                let view = shared.view.load();
+                let seen = view.is_glimpse.then_some(view.number);
+                stand_by(shared, look_on(store, seen));
+                if shared.inbox.closed_within(Duration::from_millis(limits::STANDBY_MILLIS)) {
+                    return Err(Ending::Stopped);
+                }
+                pause = limits::RESTORE_MILLIS_FIRST;
+                continue;
+            }
             Err(store::Fault::Deposed) => return Err(Ending::Deposed),
             Err(fault) => tracing::error!(%fault, retry_in_millis = pause, "cannot be restored"),
         }

@@ -67,11 +67,30 @@ pub fn begin_read(db: &mut Db) -> Result<(), Fault> {
     }
 }
 
-fn read(db: &mut Db) -> Result<Loaded, Fault> {
+/// What a server that stands by shows: who may act and what is traded. `None` when the last commit
+/// is `seen` already.
+pub fn glimpse(db: &mut Db, seen: Option<u64>) -> Result<Option<Loaded>, Fault> {
+    begin_read(db)?;
+    let glimpsed = read_glimpse(db, seen);
+    let ended = db.run("ROLLBACK");
+    let glimpsed = glimpsed?;
+    ended?;
+    Ok(glimpsed)
+}
+
+fn read_glimpse(db: &mut Db, seen: Option<u64>) -> Result<Option<Loaded>, Fault> {
     let meta: MetaRow = on!(db, first, meta::table)?;
-    let now = Micros::new(meta.now_at);
-    let versions: Vec<VersionRow> = on!(db, load, program_versions::table)?;
-    let versions = Versions::read(versions)?;
+    let number = natural("meta.commit_no", meta.commit_no)?;
+    if seen == Some(number) {
+        return Ok(None);
+    }
+    let mut snapshot = present(db)?;
+    snapshot.now = Micros::new(meta.now_at);
+    Ok(Some(Loaded { snapshot, number, hash: digest("meta.hash", &meta.hash)? }))
+}
+
+/// A snapshot of the few kinds that every request needs, and of nothing else.
+fn present(db: &mut Db) -> Result<Snapshot, Fault> {
     let organizations: Vec<OrganizationRow> =
         on!(db, load, organizations::table.order(organizations::id))?;
     let users: Vec<UserRow> = on!(db, load, users::table.order(users::id))?;
@@ -81,6 +100,25 @@ fn read(db: &mut Db) -> Result<Loaded, Fault> {
         on!(db, load, api_keys::table.filter(not(api_keys::revoked)).order(api_keys::id))?;
     let skus: Vec<SkuRow> = on!(db, load, skus::table.order(skus::code))?;
     let regions: Vec<RegionRow> = on!(db, load, regions::table.order(regions::code))?;
+    let heads: Vec<HeadRow> = on!(db, load, event_heads::table.order(event_heads::org))?;
+    Ok(Snapshot {
+        organizations: entities(organizations)?,
+        users: entities(users)?,
+        sessions: entities(sessions)?,
+        keys: entities(keys)?,
+        skus: entities(skus)?,
+        regions: entities(regions)?,
+        event_heads: entities(heads)?,
+        ..Snapshot::default()
+    })
+}
+
+fn read(db: &mut Db) -> Result<Loaded, Fault> {
+    let meta: MetaRow = on!(db, first, meta::table)?;
+    let now = Micros::new(meta.now_at);
+    let versions: Vec<VersionRow> = on!(db, load, program_versions::table)?;
+    let versions = Versions::read(versions)?;
+    let present = present(db)?;
     let factories: Vec<FactoryRow> = on!(db, load, factories::table.order(factories::id))?;
     let pools: Vec<PoolRow> = on!(db, load, pools::table.order(pools::id))?;
     let offered = ["draft", "live", "sold_out"];
@@ -104,17 +142,16 @@ fn read(db: &mut Db) -> Result<Loaded, Fault> {
     let bounds: Vec<CapRow> = on!(db, load, caps::table)?;
     let trouble: Vec<IncidentRow> =
         on!(db, load, incidents::table.filter(sql::<Bool>(OPEN)).order(incidents::id))?;
-    let heads: Vec<HeadRow> = on!(db, load, event_heads::table.order(event_heads::org))?;
     let snapshot = Snapshot {
         now,
         seq: natural("meta.seq", meta.seq)?,
         last_entry: natural("meta.last_entry", meta.last_entry)?,
-        organizations: entities(organizations)?,
-        users: entities(users)?,
-        sessions: entities(sessions)?,
-        keys: entities(keys)?,
-        skus: entities(skus)?,
-        regions: entities(regions)?,
+        organizations: present.organizations,
+        users: present.users,
+        sessions: present.sessions,
+        keys: present.keys,
+        skus: present.skus,
+        regions: present.regions,
         programs: newest_programs(db, &versions)?,
         factories: entities(factories)?,
         pools: entities(pools)?,
@@ -132,7 +169,7 @@ fn read(db: &mut Db) -> Result<Loaded, Fault> {
         caps: in_order(bounds)?,
         incidents: entities(trouble)?,
         accounts: all_accounts(db)?,
-        event_heads: entities(heads)?,
+        event_heads: present.event_heads,
         kept: remembered_keys(db, now)?,
     };
     let number = natural("meta.commit_no", meta.commit_no)?;

@@ -7,6 +7,8 @@
 
 pub mod chain;
 pub mod check;
+pub mod copy;
+mod lease;
 mod link;
 mod load;
 mod postgres;
@@ -46,6 +48,9 @@ pub enum Fault {
     /// know.
     #[error("the database belongs to a newer version of this program (its schema has {0})")]
     Newer(String),
+    /// A market is there already, and what would be brought in has no place.
+    #[error("there is a market in this database already")]
+    Taken,
     /// What the database holds is not what this program wrote.
     #[error("the database holds what cannot be read: {0}")]
     Corrupt(String),
@@ -114,6 +119,24 @@ pub trait Durable: Send {
     /// # Errors
     /// When the database cannot be reached or read.
     fn load(&mut self) -> Result<Loaded, Fault>;
+
+    /// Asked while there is nothing to commit: whether this is still the one that may.
+    ///
+    /// # Errors
+    /// When it is not, or nobody knows: forget and load again.
+    fn holds(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// While another one may write: who may act and what is traded, as they are by now; the rest
+    /// of the snapshot is empty. `None` when no commit has come after number `seen`.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or read.
+    fn glimpse(&mut self, seen: Option<u64>) -> Result<Option<Loaded>, Fault> {
+        let _: Option<u64> = seen;
+        Ok(None)
+    }
 }
 
 /// Where the database is. Its debug form shows no password.
@@ -148,6 +171,16 @@ pub fn open(url: &str) -> Result<(Writer, Reader), Fault> {
     let place = Place::read(url)?;
     let writer = Writer::open(place.clone())?;
     Ok((writer, Reader::of(place)))
+}
+
+/// As [`open`], beside another writer if there is one: while there is, [`Durable::load`] answers
+/// [`Fault::Deposed`], and a writer that gives no sign of life loses its place.
+///
+/// # Errors
+/// As [`open`], but for that.
+pub fn open_or_stand_by(url: &str) -> Result<(Writer, Reader), Fault> {
+    let place = Place::read(url)?;
+    Ok((Writer::stand_by(place.clone()), Reader::of(place)))
 }
 
 /// Opens a database to look at it only, beside whoever writes.

@@ -28,9 +28,10 @@ use super::link::fault;
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// The key of the one advisory lock that makes a connection the writer: the letters `headroom`.
-const WRITER_LOCK: i64 = i64::from_be_bytes(*b"headroom");
+pub const WRITER_LOCK: i64 = i64::from_be_bytes(*b"headroom");
 
-/// How long a connection may take to come about.
+/// How long a connection may take to come about, and how long the server may leave what was sent
+/// to it unconfirmed: then it is taken for gone.
 const CONNECT_SECS: u64 = 10;
 
 /// How long a process that starts waits for one that just stopped.
@@ -90,7 +91,18 @@ impl Address {
         if config.get_application_name().is_none() {
             config.application_name("headroom");
         }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(Duration::from_secs(CONNECT_SECS));
+            config.keepalives_idle(Duration::from_secs(CONNECT_SECS));
+        }
         Ok(Self { config, verify })
+    }
+
+    /// The same place for a session of another name.
+    pub fn named(&self, name: &str) -> Self {
+        let mut named = self.clone();
+        named.config.application_name(name);
+        named
     }
 }
 
@@ -126,10 +138,26 @@ impl Link {
         if let Err(error) = waited {
             return Err(if self.is_locked()? { Fault::Deposed } else { fault(error) });
         }
+        self.settle()
+    }
+
+    /// As [`Self::become_writer`], without waiting. Whether it is the writer now.
+    ///
+    /// # Errors
+    /// When the server refuses or is gone.
+    pub fn try_become_writer(&mut self) -> Result<bool, Fault> {
+        if self.is_locked()? {
+            return Ok(false);
+        }
+        self.settle()?;
+        Ok(true)
+    }
+
+    fn settle(&mut self) -> Result<(), Fault> {
         self.wait(async |link| link.batch_execute(WRITER_SETTINGS).await).map_err(fault)
     }
 
-    /// Whether another session is the writer.
+    /// Whether another session is the writer; if not, this one is from now on.
     fn is_locked(&mut self) -> Result<bool, Fault> {
         let ask = format!("NOT pg_try_advisory_lock({WRITER_LOCK})");
         let ask = diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(&ask));

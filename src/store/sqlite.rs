@@ -82,6 +82,9 @@ pub fn open_writer(path: &Path) -> Result<SqliteConnection, Fault> {
     let mut link = open(path, SETTINGS)?;
     link.batch_execute(WRITER_SETTINGS).map_err(fault)?;
     bring_up_to_date(&mut link, MIGRATIONS)?;
+    // A file that cannot be written is opened all the same. Better to hear of it now.
+    link.batch_execute("BEGIN IMMEDIATE; UPDATE meta SET id = id; ROLLBACK")
+        .map_err(|error| no_file(path, &error))?;
     Ok(link)
 }
 
@@ -95,6 +98,27 @@ pub fn open_reader(path: &Path) -> Result<SqliteConnection, Fault> {
     }
     let mut link = open(path, SETTINGS)?;
     link.batch_execute(READER_SETTINGS).map_err(fault)?;
+    Ok(link)
+}
+
+/// Opens a file to copy it: as for reading, but that SQLite counts the copy as writing.
+///
+/// # Errors
+/// As [`open_reader`].
+pub fn open_to_copy(path: &Path) -> Result<SqliteConnection, Fault> {
+    drop(open_reader(path)?);
+    open(path, SETTINGS)
+}
+
+/// Opens an empty file to fill it, and makes the schema. Nobody reads it until it is full, and
+/// then it is written to disk as a whole: no log, no waiting for the disk meanwhile.
+///
+/// # Errors
+/// When it cannot be opened or written.
+pub fn open_fresh(path: &Path) -> Result<SqliteConnection, Fault> {
+    let mut link = open(path, SETTINGS)?;
+    link.batch_execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;").map_err(fault)?;
+    bring_up_to_date(&mut link, MIGRATIONS)?;
     Ok(link)
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 
+use super::lease::{Pulse, Second};
 use super::link::{Db, on};
 use super::rows::billing::{InvoiceLineRow, InvoiceRow, PaymentRow, PayoutRow, PeriodRow};
 use super::rows::capacity::{FactoryRow, ListingRow, PoolRow, RegionRow, SkuRow};
@@ -38,7 +39,9 @@ pub struct Writer {
     /// `None` after a fault, until it loads again.
     session: Option<Session>,
     /// The lock file of a SQLite database, kept open.
-    _lock: Option<File>,
+    lock: Option<File>,
+    /// Without a session it stands by for the one who has one.
+    second: Option<Second>,
 }
 
 /// A connection that holds the writer's lock.
@@ -46,6 +49,8 @@ struct Session {
     db: Db,
     /// The versions of programs that are in the database.
     versions: BTreeSet<(ProgramId, u32)>,
+    /// Says that this process lives, where others stand by.
+    _pulse: Option<Pulse>,
 }
 
 impl Writer {
@@ -56,7 +61,29 @@ impl Writer {
             Place::Postgres(_) => None,
         };
         let session = Session::open(&place, postgres::PATIENCE_AT_START)?;
-        Ok(Self { place, session: Some(session), _lock: lock })
+        Ok(Self { place, session: Some(session), lock, second: None })
+    }
+
+    /// Takes nothing yet: `load` does, once nobody else writes.
+    pub(super) fn stand_by(place: Place) -> Self {
+        let second = Some(Second::new(place.clone()));
+        Self { place, session: None, lock: None, second }
+    }
+
+    /// A session that may write, as soon as there is one to be had.
+    fn take_over(&mut self) -> Result<Session, Fault> {
+        let Some(second) = &mut self.second else {
+            return Session::open(&self.place, postgres::PATIENCE_AFTER_FAULT);
+        };
+        match &self.place {
+            Place::Sqlite(path) => {
+                if self.lock.is_none() {
+                    self.lock = Some(sqlite::lock(path)?);
+                }
+                Session::open(&self.place, Duration::ZERO)
+            }
+            Place::Postgres(address) => Session::lead(address, second.take_over(address)?),
+        }
     }
 }
 
@@ -68,15 +95,26 @@ impl std::fmt::Debug for Writer {
 
 impl Session {
     fn open(place: &Place, patience: Duration) -> Result<Self, Fault> {
-        let mut db = match place {
-            Place::Sqlite(path) => Db::Sqlite(Box::new(sqlite::open_writer(path)?)),
+        match place {
+            Place::Sqlite(path) => {
+                Self::begin(Db::Sqlite(Box::new(sqlite::open_writer(path)?)), None)
+            }
             Place::Postgres(address) => {
                 let mut link = postgres::Link::open(address)?;
                 link.become_writer(patience)?;
-                postgres::migrate(address)?;
-                Db::Postgres(Box::new(link))
+                Self::lead(address, link)
             }
-        };
+        }
+    }
+
+    /// With a connection that is the writer.
+    fn lead(address: &postgres::Address, mut link: postgres::Link) -> Result<Self, Fault> {
+        let pulse = Pulse::start(address, &mut link)?;
+        postgres::migrate(address)?;
+        Self::begin(Db::Postgres(Box::new(link)), Some(pulse))
+    }
+
+    fn begin(mut db: Db, pulse: Option<Pulse>) -> Result<Self, Fault> {
         let versions =
             program_versions::table.select((program_versions::program, program_versions::version));
         let versions: Vec<(Uid, i64)> = on!(&mut db, load, versions)?;
@@ -84,7 +122,7 @@ impl Session {
             Ok((ProgramId::new(program.0), count("program_versions.version", version)?))
         });
         let versions = versions.collect::<Result<_, Fault>>()?;
-        Ok(Self { db, versions })
+        Ok(Self { db, versions, _pulse: pulse })
     }
 }
 
@@ -104,11 +142,25 @@ impl Durable for Writer {
     fn load(&mut self) -> Result<Loaded, Fault> {
         let mut session = match self.session.take() {
             Some(session) => session,
-            None => Session::open(&self.place, postgres::PATIENCE_AFTER_FAULT)?,
+            None => self.take_over()?,
         };
         let loaded = load::load(&mut session.db)?;
         self.session = Some(session);
         Ok(loaded)
+    }
+
+    /// A file's lock is not lost; a session may be.
+    fn holds(&mut self) -> Result<(), Fault> {
+        let mut session = self.session.take().ok_or_else(unloaded)?;
+        if let Db::Postgres(_) = session.db {
+            session.db.run("SELECT 1")?;
+        }
+        self.session = Some(session);
+        Ok(())
+    }
+
+    fn glimpse(&mut self, seen: Option<u64>) -> Result<Option<Loaded>, Fault> {
+        self.second.as_mut().map_or(Ok(None), |second| second.glimpse(seen))
     }
 }
 

@@ -23,6 +23,7 @@ const UNMET: &[(&str, &str)] = &[
     ("busy", "sixteen thousand commands waiting"),
     ("in_doubt", "the store fails in a commit"),
     ("closed", "the writer stops"),
+    ("standby", "a second server: tests/failover has one"),
     ("store_unavailable", "the database does not answer"),
 ];
 

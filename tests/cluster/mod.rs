@@ -8,6 +8,8 @@
     reason = "it waits for a server, and reads what ./test asks for"
 )]
 
+pub mod own;
+
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};

@@ -5,7 +5,6 @@
 #[path = "../cluster/mod.rs"]
 mod cluster;
 #[path = "../kill/server.rs"]
-#[allow(dead_code, reason = "the kill test uses all of it")]
 mod server;
 
 mod client;

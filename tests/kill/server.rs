@@ -1,4 +1,5 @@
 //! The real server as a child process: started, asked over HTTP, killed.
+#![allow(dead_code, reason = "each suite uses its part of it")]
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -18,8 +19,12 @@ pub struct Server {
 }
 
 /// The binary, with nothing of this machine's environment in it.
-fn binary(folder: &Path, database: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_headroom"));
+pub fn binary(folder: &Path, database: &str) -> Command {
+    settled(Command::new(env!("CARGO_BIN_EXE_headroom")), folder, database)
+}
+
+/// A program that runs the binary, with its settings.
+pub fn settled(mut command: Command, folder: &Path, database: &str) -> Command {
     command
         .env_clear()
         .env("HEADROOM_LISTEN", "127.0.0.1:0")
@@ -33,6 +38,11 @@ fn binary(folder: &Path, database: &str) -> Command {
     command
 }
 
+#[expect(clippy::disallowed_methods, reason = "trouble comes out of the blue, after no event")]
+pub fn pause(millis: u64) {
+    std::thread::sleep(Duration::from_millis(millis));
+}
+
 impl Server {
     /// Starts it and waits until it listens.
     pub fn start(folder: &Path, database: &str) -> Self {
@@ -41,17 +51,58 @@ impl Server {
 
     /// As `start`, with these settings.
     pub fn start_with(folder: &Path, database: &str, settings: &[(&str, &str)]) -> Self {
-        let mut child = binary(folder, database)
-            .envs(settings.iter().copied())
-            .arg("serve")
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the server starts");
+        let mut command = binary(folder, database);
+        command.envs(settings.iter().copied()).arg("serve");
+        Self::spawn(command)
+    }
+
+    /// As `start`, beside another one if there is one.
+    pub fn start_or_stand_by(folder: &Path, database: &str) -> Self {
+        let mut command = binary(folder, database);
+        command.args(["serve", "--standby"]);
+        Self::spawn(command)
+    }
+
+    /// Starts what ends in the server, and waits until it listens.
+    pub fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the server starts");
         let stdout = child.stdout.take().expect("it is piped");
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line).expect("it says where it listens");
         let url = line.trim().strip_prefix("listening on ").expect(&line).to_owned();
         Self { child, url }
+    }
+
+    /// The process, by its number.
+    pub fn id(&self) -> String {
+        self.child.id().to_string()
+    }
+
+    /// Sends the process a signal, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        let process = self.id();
+        let sent = Command::new("kill").args([&format!("-{name}"), &process]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// The code in the answer of `/readyz`; empty where there is none, `ready` where it is.
+    pub fn readiness(&self) -> String {
+        let Ok(reply) = Caller::hasty().get(&format!("{}/readyz", self.url)) else {
+            return String::new();
+        };
+        let word = reply.json();
+        let word = word["code"].as_str().or(word["status"].as_str());
+        word.unwrap_or_default().to_owned()
+    }
+
+    /// Returns once `/readyz` says this word. Answers how many seconds it took.
+    pub fn wait_until(&self, word: &str) -> f64 {
+        let watch = headroom::sequencer::Stopwatch::start();
+        while self.readiness() != word {
+            assert!(watch.seconds() < 60.0, "after a minute it says {}", self.readiness());
+            pause(10);
+        }
+        watch.seconds()
     }
 
     /// The way of `kill -9`: no time for a last word.
@@ -62,9 +113,7 @@ impl Server {
 
     /// The way of an operator: SIGTERM, and wait.
     pub fn stop(mut self) -> ExitStatus {
-        let process = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &process]).status().expect("kill runs");
-        assert!(sent.success());
+        self.signal("TERM");
         self.child.wait().expect("it ends")
     }
 }
@@ -89,6 +138,7 @@ pub fn verify(folder: &Path, database: &str) -> (bool, String) {
 pub struct Reply {
     pub status: u16,
     pub replayed: bool,
+    pub retry_after: Option<String>,
     pub body: Vec<u8>,
 }
 
@@ -115,10 +165,17 @@ pub struct Caller {
 
 impl Caller {
     pub fn new() -> Self {
-        let http = reqwest::blocking::Client::builder()
-            .timeout(Duration::from_secs(20))
-            .build()
-            .expect("a client");
+        Self::patient(Duration::from_secs(5))
+    }
+
+    /// One who asks the next server soon.
+    pub fn hasty() -> Self {
+        Self::patient(Duration::from_secs(1))
+    }
+
+    fn patient(patience: Duration) -> Self {
+        let http =
+            reqwest::blocking::Client::builder().timeout(patience).build().expect("a client");
         Self { http, token: String::new() }
     }
 
@@ -160,5 +217,7 @@ impl Caller {
 fn reply(answer: reqwest::blocking::Response) -> reqwest::Result<Reply> {
     let status = answer.status().as_u16();
     let replayed = answer.headers().contains_key("idempotent-replayed");
-    Ok(Reply { status, replayed, body: answer.bytes()?.to_vec() })
+    let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
+    let retry_after = retry_after.map(str::to_owned);
+    Ok(Reply { status, replayed, retry_after, body: answer.bytes()?.to_vec() })
 }

@@ -41,6 +41,8 @@ struct Plate {
     fates: VecDeque<Fate>,
     /// Loads that fail before one succeeds.
     bad_loads: usize,
+    /// Another process is the writer.
+    is_taken: bool,
     /// Commits wait while this is set.
     is_held: bool,
     /// Commits that wait.
@@ -68,6 +70,11 @@ impl Disk {
 
     pub fn fail_loads(&self, count: usize) {
         self.change(|plate| plate.bad_loads = count);
+    }
+
+    /// Another process becomes the writer, or ends being it.
+    pub fn take(&self, is_taken: bool) {
+        self.change(|plate| plate.is_taken = is_taken);
     }
 
     /// Makes commits wait until `release`.
@@ -106,7 +113,8 @@ impl Durable for Disk {
         self.0.1.notify_all();
         plate = self.0.1.wait_while(plate, |plate| plate.is_held).expect("as above");
         plate.held -= 1;
-        let fate = plate.fates.pop_front().unwrap_or(Fate::Written);
+        let taken = plate.is_taken.then_some(Fate::Deposed);
+        let fate = taken.or_else(|| plate.fates.pop_front()).unwrap_or(Fate::Written);
         if fate == Fate::Deposed {
             return Err(Fault::Deposed);
         }
@@ -122,12 +130,26 @@ impl Durable for Disk {
 
     fn load(&mut self) -> Result<Loaded, Fault> {
         let mut plate = self.plate();
+        if plate.is_taken {
+            return Err(Fault::Deposed);
+        }
         if plate.bad_loads > 0 {
             plate.bad_loads -= 1;
             return Err(Fault::Database("away".to_owned()));
         }
         let Plate { number, hash, .. } = *plate;
         Ok(Loaded { snapshot: plate.facts.clone(), number, hash })
+    }
+
+    fn holds(&mut self) -> Result<(), Fault> {
+        if self.plate().is_taken { Err(Fault::Deposed) } else { Ok(()) }
+    }
+
+    fn glimpse(&mut self, seen: Option<u64>) -> Result<Option<Loaded>, Fault> {
+        let plate = self.plate();
+        let Plate { number, hash, .. } = *plate;
+        let snapshot = Snapshot { regions: plate.facts.regions.clone(), ..Snapshot::default() };
+        Ok((seen != Some(number)).then_some(Loaded { snapshot, number, hash }))
     }
 }
 

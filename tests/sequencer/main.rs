@@ -12,7 +12,9 @@ use headroom::engine::party::Capabilities;
 use headroom::engine::{Actor, Answer, Command, Key, Refusal, Settings};
 use headroom::model::id::{OrgId, SessionId, UserId};
 use headroom::model::{Micros, Segment, limits};
-use headroom::sequencer::{Desk, Done, Ending, Errand, Fault, Pace, Written, start};
+use headroom::sequencer::{
+    Desk, Done, Ending, Errand, Fault, Pace, Written, start, start_or_stand_by,
+};
 use uuid::Uuid;
 
 const START: Micros = Micros::new(1_800_000_000_000_000);
@@ -431,4 +433,40 @@ async fn through_random_failures_everything_acknowledged_stays_and_happened_once
     desk.close();
     assert_eq!(desk.ended().await, Ending::Stopped);
     assert_eq!(open(&disk).view().regions.len(), ASKERS * EACH);
+}
+
+#[tokio::test]
+async fn one_that_stands_by_shows_what_it_sees_takes_over_and_gives_way() {
+    let (disk, first) = founded().await;
+    first.submit(region(1)).await.expect("an answer").outcome.expect("it is made");
+    disk.take(true);
+    let store = Box::new(disk.clone());
+    let pace = Pace::Simulated(Some(START));
+    let desk = start_or_stand_by(store, Settings::default(), scribe, pace).expect("it starts");
+    assert!(desk.is_standing_by() && !desk.is_ready());
+    assert_eq!(desk.submit(region(2)).await.expect_err("not here"), Fault::Standby);
+    let view = desk.view();
+    assert_eq!((view.is_glimpse, view.number, view.regions.len()), (true, disk.number(), 1));
+
+    // The other one ends.
+    disk.take(false);
+    ready(&desk).await;
+    assert!(!desk.is_standing_by() && !desk.view().is_glimpse);
+    desk.submit(region(2)).await.expect("an answer").outcome.expect("it is made");
+
+    // Another one comes, while nothing is to be written here: it is noticed all the same.
+    disk.take(true);
+    let standby = async {
+        while !desk.is_standing_by() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, standby).await.expect("noticed in time");
+    assert_eq!(desk.submit(region(3)).await.expect_err("not here"), Fault::Standby);
+    // And one that was not to stand by ends.
+    let ending = tokio::time::timeout(PATIENCE, first.ended()).await.expect("in time");
+    assert_eq!(ending, Ending::Deposed);
+
+    desk.close();
+    assert_eq!(tokio::time::timeout(PATIENCE, desk.ended()).await, Ok(Ending::Stopped));
 }

@@ -1,6 +1,8 @@
 //! Everyone who asks something of the market, and what they might ask next. They know what anybody can
 //! read: what is committed.
 
+use std::sync::Arc;
+
 use headroom::engine::amendment::{Change, Transfer, TransferStep};
 use headroom::engine::billing::Payable;
 use headroom::engine::command::{ChangeContract, OrderKind, PlaceOrder, PublishListing};
@@ -94,7 +96,7 @@ impl Look<'_> {
         }
     }
 
-    fn contract(&mut self) -> Option<Contract> {
+    fn contract(&mut self) -> Option<Arc<Contract>> {
         self.dice.choose(self.facts.contracts.values().filter(|it| it.is_live())).cloned()
     }
 }

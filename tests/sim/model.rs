@@ -125,7 +125,7 @@ impl Model {
         let place = self.open.remove(&request).ok_or("an attempt was answered twice")?;
         let call = &mut self.calls[place];
         let done = match result {
-            Err(Fault::Busy | Fault::Closed) => {
+            Err(Fault::Busy | Fault::Closed | Fault::Standby) => {
                 call.is_over |= call.key.is_none();
                 return Ok(());
             }

@@ -452,6 +452,7 @@ impl World {
                         Err(Fault::InDoubt) => "in doubt",
                         Err(Fault::Busy) => "busy",
                         Err(Fault::Closed) => "closed",
+                        Err(Fault::Standby) => "standby",
                     });
                     self.model.answered(request, result, &self.disk)?;
                 }

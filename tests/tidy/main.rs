@@ -32,6 +32,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("bench", BELOW_MAIN),
     ("serve", BELOW_MAIN),
     ("verify", &["model", "engine", "store"]),
+    ("backup", &["store"]),
     ("export", &["model", "engine", "store"]),
     ("main", EVERYTHING),
 ];
@@ -68,6 +69,7 @@ const EVERYTHING: &[&str] = &[
     "serve",
     "verify",
     "export",
+    "backup",
     "demo",
     "bench",
 ];
