@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::config::{ClockKind, Config};
 use crate::engine::{Actor, Command, Refusal, Settings};
+use crate::http::rate::{Limits, Rates};
 use crate::http::token::Signer;
 use crate::http::{self, Door, password};
 use crate::model::id::{OrgId, UserId};
@@ -78,6 +79,16 @@ pub fn settings(config: &Config) -> Settings {
         draft_hours: config.draft_hours,
         // What every new contract promises; there is no setting for it.
         sla: Settings::default().sla,
+    }
+}
+
+/// What the door needs to know of them.
+fn rates(config: &Config) -> Limits {
+    Limits {
+        caller: config.rate_caller,
+        address: config.rate_address,
+        sign_in: config.rate_sign_in,
+        proxies: config.proxies.clone(),
     }
 }
 
@@ -157,7 +168,8 @@ impl Market {
         runtime.block_on(async {
             let Self { desk, reader, signer, metrics, listener } = self;
             tokio::spawn(keep_up(metrics.clone()));
-            let door = Door::new(desk.clone(), reader, signer, Some(metrics));
+            let rates = Rates::new(rates(config));
+            let door = Door::new(desk.clone(), reader, signer, Some(metrics), rates);
             let server = http::serve(listener, door, workers).map_err(ServeError::Serve)?;
             let handle = server.handle();
             let served = tokio::spawn(server);

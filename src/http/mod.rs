@@ -50,6 +50,7 @@ pub mod problem;
 pub mod programs;
 pub mod query;
 pub mod quotes;
+pub mod rate;
 pub mod refusal;
 pub mod reply;
 pub mod resales;
@@ -85,6 +86,7 @@ use crate::store::read::Reader;
 use crate::store::{Fault, KeptAnswer};
 use caller::{Asker, Uses};
 use problem::Problem;
+use rate::Rates;
 use reply::Reply;
 use secret::Purpose;
 use token::{Remembered, Signer};
@@ -112,6 +114,9 @@ pub struct Door {
     streams: AtomicUsize,
     /// Room for exports.
     exports: Arc<Semaphore>,
+    /// Room for hashing passwords.
+    hashes: Semaphore,
+    rates: Rates,
 }
 
 impl Door {
@@ -120,11 +125,13 @@ impl Door {
         reader: Reader,
         signer: Signer,
         metrics: Option<PrometheusHandle>,
+        rates: Rates,
     ) -> Self {
         let (remembered, uses) = (Remembered::default(), Uses::default());
         let exports = Arc::new(Semaphore::new(exports::EXPORTS_MAX));
         let streams = AtomicUsize::new(0);
-        Self { desk, reader, signer, remembered, uses, metrics, streams, exports }
+        let hashes = Semaphore::new(password::at_once());
+        Self { desk, reader, signer, remembered, uses, metrics, streams, exports, hashes, rates }
     }
 
     /// Hands in a command and answers what came of it, as it was or will be written under its key.
@@ -226,6 +233,17 @@ impl Door {
         Ok(off_thread(move || ask(&reader)).await??)
     }
 
+    /// Works on a password, off the worker's own thread; few at a time, so that a flood of
+    /// sign-ins takes neither all processors nor the memory.
+    async fn hashing<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let place = self.hashes.acquire().await;
+        let _place = place.map_err(|_| Problem::from(sequencer::Fault::Closed))?;
+        off_thread(work).await
+    }
+
     /// The kind of keys that are made here.
     fn key_purpose(&self) -> Purpose {
         if self.desk.clock().is_simulated() { Purpose::TestKey } else { Purpose::LiveKey }
@@ -278,6 +296,7 @@ pub fn serve(listener: TcpListener, door: Door, workers: usize) -> std::io::Resu
     let server = HttpServer::new(move || {
         App::new()
             .app_data(door.clone())
+            .wrap(middleware::from_fn(rate::limit))
             .wrap(middleware::from_fn(trail::trail))
             .configure(routes::configure)
             .route("/docs", web::get().to(meta::to_docs))

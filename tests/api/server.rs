@@ -47,6 +47,10 @@ fn run(folder: PathBuf, keeps: bool) -> Server {
         .env("HEADROOM_ADMIN_PASSWORD", PASSWORD)
         .env("HEADROOM_LOG", "warn")
         .env("HEADROOM_WORKERS", "2")
+        // Tests come in floods; tests/hostile looks at the limits.
+        .env("HEADROOM_RATE_CALLER", "0")
+        .env("HEADROOM_RATE_ADDRESS", "0")
+        .env("HEADROOM_RATE_SIGN_IN", "0")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
