@@ -49,7 +49,8 @@ pub struct Flags {
     /// HEADROOM_CLOCK_START: where a new market's simulated clock stands [default: now]
     #[arg(long, global = true, value_name = "TIME", help_heading = "Settings")]
     pub clock_start: Option<String>,
-    /// HEADROOM_LOG: what is logged [default: info,actix_server=warn]
+    /// HEADROOM_LOG: what is logged [default: info,actix_server=warn,
+    /// actix_http=off]
     #[arg(long, global = true, value_name = "FILTER", help_heading = "Settings")]
     pub log: Option<String>,
     /// HEADROOM_LOG_FORMAT: auto, text or json; auto is text on a terminal [default: auto]
@@ -87,6 +88,10 @@ pub struct Flags {
     /// HEADROOM_WORKERS: threads that serve requests; 0 is one per processor [default: 0]
     #[arg(long, global = true, value_name = "COUNT", help_heading = "Settings")]
     pub workers: Option<String>,
+    /// HEADROOM_KEEP_ALIVE: seconds that a connection may be idle, a little longer than proxies
+    /// keep theirs [default: 75]
+    #[arg(long, global = true, value_name = "SECONDS", help_heading = "Settings")]
+    pub keep_alive: Option<String>,
     /// HEADROOM_RATE_CALLER: requests a second of one API key or person, twice as many at once; 0
     /// is no limit [default: 2000]
     #[arg(long, global = true, value_name = "COUNT", help_heading = "Settings")]
@@ -169,6 +174,8 @@ pub struct Config {
     pub currency: String,
     /// 0: one per processor.
     pub workers: usize,
+    /// Seconds that a connection may be idle.
+    pub keep_alive: u32,
     /// Requests a second of one key or person; 0: no limit, here and below.
     pub rate_caller: u32,
     /// Requests a second of one address without a credential.
@@ -209,7 +216,7 @@ pub enum ConfigError {
 }
 
 /// The default of every setting that has one, in the order in which they are shown.
-const TABLE: [(&str, &str); 27] = [
+const TABLE: [(&str, &str); 28] = [
     ("HEADROOM_LISTEN", "127.0.0.1:8080"),
     ("DATABASE_URL", "sqlite://headroom.db"),
     ("HEADROOM_DATA_DIR", "./data"),
@@ -220,7 +227,7 @@ const TABLE: [(&str, &str); 27] = [
     ("HEADROOM_OPERATOR_COUNTRY", "US"),
     ("HEADROOM_CLOCK", "system"),
     ("HEADROOM_CLOCK_START", ""),
-    ("HEADROOM_LOG", "info,actix_server=warn"),
+    ("HEADROOM_LOG", "info,actix_server=warn,actix_http=off"),
     ("HEADROOM_LOG_FORMAT", "auto"),
     ("HEADROOM_TWO_PERSON_THRESHOLD", "1000000"),
     ("HEADROOM_PLATFORM_FEE", "500"),
@@ -232,6 +239,7 @@ const TABLE: [(&str, &str); 27] = [
     ("HEADROOM_DRAFT_HOURS", "24"),
     ("HEADROOM_CURRENCY", "USD"),
     ("HEADROOM_WORKERS", "0"),
+    ("HEADROOM_KEEP_ALIVE", "75"),
     ("HEADROOM_RATE_CALLER", "2000"),
     ("HEADROOM_RATE_ADDRESS", "200"),
     ("HEADROOM_RATE_SIGN_IN", "30"),
@@ -264,6 +272,7 @@ impl Flags {
             "HEADROOM_DRAFT_HOURS" => self.draft_hours.as_deref(),
             "HEADROOM_CURRENCY" => self.currency.as_deref(),
             "HEADROOM_WORKERS" => self.workers.as_deref(),
+            "HEADROOM_KEEP_ALIVE" => self.keep_alive.as_deref(),
             "HEADROOM_RATE_CALLER" => self.rate_caller.as_deref(),
             "HEADROOM_RATE_ADDRESS" => self.rate_address.as_deref(),
             "HEADROOM_RATE_SIGN_IN" => self.rate_sign_in.as_deref(),
@@ -348,6 +357,7 @@ impl Config {
             draft_hours: get("HEADROOM_DRAFT_HOURS").up_to(limits::DRAFT_HOURS_MAX, "hours")?,
             currency: get("HEADROOM_CURRENCY").currency()?,
             workers: get("HEADROOM_WORKERS").workers()?,
+            keep_alive: get("HEADROOM_KEEP_ALIVE").up_to(limits::KEEP_ALIVE_MAX, "seconds")?,
             rate_caller: get("HEADROOM_RATE_CALLER").up_to(limits::RATE_MAX, "requests")?,
             rate_address: get("HEADROOM_RATE_ADDRESS").up_to(limits::RATE_MAX, "requests")?,
             rate_sign_in: get("HEADROOM_RATE_SIGN_IN").up_to(limits::RATE_MAX, "requests")?,

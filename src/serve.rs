@@ -165,12 +165,15 @@ impl Market {
             .enable_all()
             .build()
             .map_err(ServeError::Serve)?;
+        allow_many_files();
         runtime.block_on(async {
             let Self { desk, reader, signer, metrics, listener } = self;
             tokio::spawn(keep_up(metrics.clone()));
             let rates = Rates::new(rates(config));
             let door = Door::new(desk.clone(), reader, signer, Some(metrics), rates);
-            let server = http::serve(listener, door, workers).map_err(ServeError::Serve)?;
+            let keep_alive = Duration::from_secs(config.keep_alive.into());
+            let server = http::serve(listener, door, workers, keep_alive);
+            let server = server.map_err(ServeError::Serve)?;
             let handle = server.handle();
             let served = tokio::spawn(server);
             tokio::select! {
@@ -210,6 +213,19 @@ async fn stop_signal() -> &'static str {
     {
         tokio::signal::ctrl_c().await.expect("a handler can be set");
         "ctrl-c"
+    }
+}
+
+/// Lets this process hold as many connections as the system allows it: each is two open files, and
+/// what is allowed at first is often a thousand.
+fn allow_many_files() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { current: _, maximum } = getrlimit(Resource::Nofile);
+        if let Err(fault) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+            tracing::info!(%fault, "the number of open files stays as it was");
+        }
     }
 }
 

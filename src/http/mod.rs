@@ -58,6 +58,7 @@ pub mod routes;
 pub mod schema;
 pub mod secret;
 pub mod sessions;
+pub mod socket;
 pub mod statements;
 pub mod time;
 pub mod token;
@@ -89,13 +90,11 @@ use problem::Problem;
 use rate::Rates;
 use reply::Reply;
 use secret::Purpose;
+use socket::Sockets;
 use token::{Remembered, Signer};
 
 /// A client that has not sent its headers by then is slow on purpose.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Connections of well-behaved clients stay open a little longer than common proxies keep theirs.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// How often the writer is told which keys were at work.
 const NOTE_USES_EVERY: Duration = Duration::from_secs(15);
@@ -289,8 +288,16 @@ fn wall() -> Micros {
 /// so.
 ///
 /// # Errors When the listener cannot be used.
-pub fn serve(listener: TcpListener, door: Door, workers: usize) -> std::io::Result<Server> {
+pub fn serve(
+    listener: TcpListener,
+    door: Door,
+    workers: usize,
+    keep_alive: Duration,
+) -> std::io::Result<Server> {
     let door = web::Data::new(door);
+    let sockets = Arc::new(Sockets::default());
+    let guarded = Arc::clone(&sockets);
+    tokio::spawn(async move { guarded.guard(keep_alive + HEADERS_TIMEOUT).await });
     tokio::spawn(Arc::clone(&door.clone().into_inner()).note_uses());
     let docs = openapi();
     let server = HttpServer::new(move || {
@@ -305,7 +312,12 @@ pub fn serve(listener: TcpListener, door: Door, workers: usize) -> std::io::Resu
     })
     .workers(workers)
     .client_request_timeout(HEADERS_TIMEOUT)
-    .keep_alive(KEEP_ALIVE)
+    .keep_alive(keep_alive)
+    .on_connect(move |stream, data| {
+        if let Some(handle) = stream.downcast_ref().and_then(socket::handle) {
+            data.insert(sockets.watch(handle));
+        }
+    })
     .shutdown_timeout(10)
     .disable_signals()
     .listen(listener)?;

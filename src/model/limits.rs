@@ -166,6 +166,8 @@ pub const RATE_ACCOUNTS_MAX: usize = 65_536;
 pub const RATE_PAUSED_MAX: usize = 1_024;
 /// Requests a second that a limit may allow: more than a machine serves.
 pub const RATE_MAX: u32 = 1_000_000;
+/// Seconds that a connection may be idle: an hour, beyond which nobody comes back.
+pub const KEEP_ALIVE_MAX: u32 = 3_600;
 /// Networks of proxies that are believed.
 pub const PROXIES_MAX: usize = 64;
 /// Page size of lists when none is asked for.
