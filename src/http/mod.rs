@@ -297,7 +297,9 @@ pub fn serve(
     let door = web::Data::new(door);
     let sockets = Arc::new(Sockets::default());
     let guarded = Arc::clone(&sockets);
-    tokio::spawn(async move { guarded.guard(keep_alive + HEADERS_TIMEOUT).await });
+    // A stream that has nothing to tell comes forward by its heartbeat.
+    let patience = (keep_alive + HEADERS_TIMEOUT).max(2 * events::HEARTBEAT);
+    tokio::spawn(async move { guarded.guard(patience).await });
     tokio::spawn(Arc::clone(&door.clone().into_inner()).note_uses());
     let docs = openapi();
     let server = HttpServer::new(move || {

@@ -540,7 +540,7 @@ impl World {
                 Command::Approve(Approve { id, line, limit, tenor_months, net_days, note, dry_run })
             }
             _ => {
-                let group = tape.coin().then(|| sku());
+                let group = tape.coin().then(sku);
                 Command::GroupOrganization { org: tape.pick(&self.orgs)?, group }
             }
         })

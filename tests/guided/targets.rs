@@ -86,7 +86,8 @@ fn ids(bytes: &[u8]) {
 fn money(bytes: &[u8]) {
     let Some(text) = text(bytes) else { return };
     if let Some(amount) = there_and_back::<Money>(text) {
-        drop((amount.portion(10_000), amount.checked_add(amount), amount.checked_sub(amount)));
+        assert_eq!(amount.portion(10_000), Some(amount), "all of it is all of it");
+        assert_eq!(amount.checked_sub(amount), Some(Money::default()));
     }
     if let Some(price) = there_and_back::<Price>(text) {
         let _worth = price.worth(u32::MAX, i64::from(i32::MAX)).floor();
@@ -102,11 +103,12 @@ fn times(bytes: &[u8]) {
     for known in [text.parse::<Instant>().is_ok(), text.parse::<Moment>().is_ok()] {
         assert!(!known || text.is_ascii(), "{text:?} is a time");
     }
-    drop(text.parse::<MonthText>());
+    assert_eq!(text.parse::<MonthText>().is_ok(), text.parse::<Month>().is_ok());
     drop(serde_json::from_str::<StartAt>(text));
     drop(serde_json::from_str::<Moment>(text));
     if let Ok(Moment(minute)) = text.parse::<Moment>() {
-        drop((minute.plus_months(1_200), Month::of(minute).window()));
+        assert!(Month::of(minute).window().holds(minute));
+        assert!(minute.plus_months(1).is_none_or(|later| later > minute));
         assert!(minute.floor_to(60) <= minute && minute <= minute.ceil_to(60));
     }
 }
@@ -116,7 +118,8 @@ fn codes(bytes: &[u8]) {
     there_and_back::<SkuCode>(text);
     there_and_back::<Country>(text);
     drop(serde_json::from_str::<Role>(text));
-    drop(http::kind::Kind::by_slug(text));
+    let kind = http::kind::Kind::by_slug(text);
+    assert!(kind.is_none_or(|kind| kind.slug() == text));
 }
 
 /// Changes of a schedule, beside an array of hours.
@@ -228,7 +231,8 @@ fn cursors(bytes: &[u8]) {
 fn credentials(bytes: &[u8]) {
     let Some(text) = text(bytes) else { return };
     for purpose in [Purpose::LiveKey, Purpose::TestKey, Purpose::Refresh, Purpose::Invitation] {
-        drop(secret::presented(purpose, text));
+        let digest = secret::presented(purpose, text);
+        assert!(digest.is_none_or(|digest| digest == secret::digest(text)));
     }
     let now = Micros::new(1_800_000_000_000_000);
     let signer = Signer::new(&[7; 32]);
