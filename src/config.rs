@@ -92,8 +92,8 @@ pub struct Flags {
     /// keep theirs [default: 75]
     #[arg(long, global = true, value_name = "SECONDS", help_heading = "Settings")]
     pub keep_alive: Option<String>,
-    /// HEADROOM_RATE_CALLER: requests a second of one API key or person, twice as many at once; 0
-    /// is no limit [default: 2000]
+    /// HEADROOM_RATE_CALLER: requests a second of one API key or person; 0 is no limit [default:
+    /// 2000]
     #[arg(long, global = true, value_name = "COUNT", help_heading = "Settings")]
     pub rate_caller: Option<String>,
     /// HEADROOM_RATE_ADDRESS: the same for one address without a credential [default: 200]

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -28,10 +29,10 @@ const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STANDING: HeaderName = HeaderName::from_static("ratelimit");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// Who asked too often is answered after this pause: a client that asks again at once, on as many
-/// connections as it likes, then costs next to nothing, and one that reads Retry-After loses none
-/// of it.
-const PAUSE: Duration = Duration::from_millis(250);
+/// Who asked too often is answered after so many milliseconds: a client that asks again at once,
+/// on as many connections as it likes, then costs next to nothing, and one that reads Retry-After
+/// loses none of it. Not all wait equally long, or they would come back in waves.
+const PAUSE_MILLIS: RangeInclusive<u64> = 100..=500;
 
 /// Each of these costs some 20 ms of a processor and 19 MiB: a password is hashed.
 const DEAR: [&str; 3] = ["/v1/signup", "/v1/sessions", "/v1/invitations/accept"];
@@ -171,9 +172,9 @@ impl Rates {
             (requests > 0).then(|| Meter { quota, accounts: Mutex::default() })
         };
         Self {
-            // Two seconds' worth at once: programs come in bursts.
-            caller: meter("caller", limits.caller.saturating_mul(2), 2),
-            address: meter("address", limits.address.saturating_mul(2), 2),
+            // A second's worth at once: more would make others wait as long.
+            caller: meter("caller", limits.caller, 1),
+            address: meter("address", limits.address, 1),
             sign_in: meter("sign-in", limits.sign_in, 60),
             proxies: limits.proxies,
             since: Stopwatch::start(),
@@ -208,7 +209,8 @@ impl Rates {
     /// Waits a little before a refusal, unless too many do.
     async fn pause(&self) {
         if self.paused.fetch_add(1, Ordering::Relaxed) < limits::RATE_PAUSED_MAX {
-            tokio::time::sleep(PAUSE).await;
+            let pause = rand::random_range(PAUSE_MILLIS);
+            tokio::time::sleep(Duration::from_millis(pause)).await;
         }
         self.paused.fetch_sub(1, Ordering::Relaxed);
     }

@@ -44,15 +44,15 @@ fn sign_up(door: &Caller, path: &str, headers: &[(&str, &str)]) -> Answer {
 
 #[test]
 fn a_key_that_floods_is_refused_and_nobody_else_is() {
-    let server = Server::under(&[("HEADROOM_RATE_CALLER", "2"), ("HEADROOM_RATE_ADDRESS", "2")]);
+    let server = Server::under(&[("HEADROOM_RATE_CALLER", "4"), ("HEADROOM_RATE_ADDRESS", "4")]);
     let door = server.anonymous();
     let noisy = door.signed_up(&sign_up(&door, "/v1/signup", &[]).expect(201));
     let quiet = door.signed_up(&sign_up(&door, "/v1/signup", &[]).expect(201));
     let refused = flood(&noisy, "/v1/orders");
-    is_refusal(&refused, "caller", "\"caller\";q=4;w=2");
+    is_refusal(&refused, "caller", "\"caller\";q=4;w=1");
     let served = quiet.get("/v1/orders");
     served.expect(200);
-    assert_eq!(served.header("ratelimit-policy"), Some("\"caller\";q=4;w=2"));
+    assert_eq!(served.header("ratelimit-policy"), Some("\"caller\";q=4;w=1"));
     let standing = served.header("ratelimit").expect("how it stands");
     assert!(standing.starts_with("\"caller\";r="), "{standing}");
     // A key of the same person is a caller of its own; a forged one is only an address.
@@ -62,9 +62,9 @@ fn a_key_that_floods_is_refused_and_nobody_else_is() {
     quiet.bearing(&secret).get("/v1/me").expect(200);
     let forged = noisy.bearing("hr_test_forged").get("/v1/me");
     forged.refused(401, "unauthenticated");
-    assert_eq!(forged.header("ratelimit-policy"), Some("\"address\";q=4;w=2"));
+    assert_eq!(forged.header("ratelimit-policy"), Some("\"address\";q=4;w=1"));
     // Strangers at this address run out; known callers at the same one do not, nor do probes.
-    is_refusal(&flood(&door, "/v1/clock"), "address", "\"address\";q=4;w=2");
+    is_refusal(&flood(&door, "/v1/clock"), "address", "\"address\";q=4;w=1");
     quiet.bearing(&secret).get("/v1/me").expect(200);
     for _ in 0..20 {
         let probe = door.get("/healthz");
