@@ -53,8 +53,8 @@ pub fn run(bench: &Bench) -> Result<Sheet, Trouble> {
     let mut notes = vec![format!(
         "the quiet tenant orders {PER_SECOND} times a second on one connection; the noisy one as \
          often as it is answered, on {CONNECTIONS}. Where there is a limit it is {LIMIT} a second \
-         for each caller. SQLite; each round on a fresh market, a second after the flood began, when the quota that was saved up is gone; the ratio is of the middle rounds. \
-         The load generators share the machine's processors with the server."
+         for each caller. SQLite; each round on a fresh market, a second after the flood began, \
+         when the quota that was saved up is gone; the ratio is of the middle rounds. The load generators share the machine's processors with the server."
     )];
     notes.extend(places.remark());
     Ok(Sheet {
