@@ -54,8 +54,9 @@ pub fn run(bench: &Bench) -> Result<Sheet, Trouble> {
         "the quiet tenant orders {PER_SECOND} times a second on one connection; the noisy one as \
          often as it is answered, on {CONNECTIONS}. Where there is a limit it is {LIMIT} a second \
          for each caller. SQLite; each round on a fresh market, a second after the flood began, \
-         when the quota that was saved up is gone; the ratio is of the middle rounds. The load generators share the machine's processors with the server."
+         when the quota that was saved up is gone; the ratio is of the middle rounds."
     )];
+    notes.push("the load generators share the machine's processors with the server.".to_owned());
     notes.extend(places.remark());
     Ok(Sheet {
         name: "quiet",

@@ -25,8 +25,8 @@ UTC, quantities are whole GPUs and multiples of the SKU's lot. Lists run from th
 oldest. Every \
 error is an `application/problem+json` whose `type` is a page of this server. Calls that move \
 money, credit \
-or capacity are safe to repeat under an `Idempotency-Key`. `RateLimit-Policy` and `RateLimit` say how \
-often a caller may ask.";
+or capacity are safe to repeat under an `Idempotency-Key`. \
+`RateLimit-Policy` and `RateLimit` say how often a caller may ask.";
 
 /// What may ask for credit.
 const HOLDING: [&str; 4] =
