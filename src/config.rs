@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -49,7 +49,8 @@ pub struct Flags {
     /// HEADROOM_CLOCK_START: where a new market's simulated clock stands [default: now]
     #[arg(long, global = true, value_name = "TIME", help_heading = "Settings")]
     pub clock_start: Option<String>,
-    /// HEADROOM_LOG: what is logged [default: info,actix_server=warn]
+    /// HEADROOM_LOG: what is logged [default: info,actix_server=warn,
+    /// actix_http=off]
     #[arg(long, global = true, value_name = "FILTER", help_heading = "Settings")]
     pub log: Option<String>,
     /// HEADROOM_LOG_FORMAT: auto, text or json; auto is text on a terminal [default: auto]
@@ -92,6 +93,25 @@ pub struct Flags {
     /// HEADROOM_WORKERS: threads that serve requests; 0 is one per processor [default: 0]
     #[arg(long, global = true, value_name = "COUNT", help_heading = "Settings")]
     pub workers: Option<String>,
+    /// HEADROOM_KEEP_ALIVE: seconds that a connection may be idle, a little longer than proxies
+    /// keep theirs [default: 75]
+    #[arg(long, global = true, value_name = "SECONDS", help_heading = "Settings")]
+    pub keep_alive: Option<String>,
+    /// HEADROOM_RATE_CALLER: requests a second of one API key or person; 0 is no limit [default:
+    /// 2000]
+    #[arg(long, global = true, value_name = "COUNT", help_heading = "Settings")]
+    pub rate_caller: Option<String>,
+    /// HEADROOM_RATE_ADDRESS: the same for one address without a credential [default: 200]
+    #[arg(long, global = true, value_name = "COUNT", help_heading = "Settings")]
+    pub rate_address: Option<String>,
+    /// HEADROOM_RATE_SIGN_IN: sign-ups and sign-ins a minute from one address; 0 is no limit
+    /// [default: 30]
+    #[arg(long, global = true, value_name = "COUNT", help_heading = "Settings")]
+    pub rate_sign_in: Option<String>,
+    /// HEADROOM_PROXIES: networks, with commas between, whose X-Forwarded-For is believed, such as
+    /// 10.0.0.0/8 [default: none]
+    #[arg(long, global = true, value_name = "NETWORKS", help_heading = "Settings")]
+    pub proxies: Option<String>,
 }
 
 /// Where a value comes from.
@@ -161,6 +181,16 @@ pub struct Config {
     pub standby: bool,
     /// 0: one per processor.
     pub workers: usize,
+    /// Seconds that a connection may be idle.
+    pub keep_alive: u32,
+    /// Requests a second of one key or person; 0: no limit, here and below.
+    pub rate_caller: u32,
+    /// Requests a second of one address without a credential.
+    pub rate_address: u32,
+    /// Passwords a minute from one address.
+    pub rate_sign_in: u32,
+    /// Networks whose X-Forwarded-For is believed.
+    pub proxies: Vec<(IpAddr, u8)>,
     /// Every value as it was given, for `headroom config`.
     pub told: Vec<Told>,
 }
@@ -193,7 +223,7 @@ pub enum ConfigError {
 }
 
 /// The default of every setting that has one, in the order in which they are shown.
-const TABLE: [(&str, &str); 24] = [
+const TABLE: [(&str, &str); 29] = [
     ("HEADROOM_LISTEN", "127.0.0.1:8080"),
     ("DATABASE_URL", "sqlite://headroom.db"),
     ("HEADROOM_DATA_DIR", "./data"),
@@ -204,7 +234,7 @@ const TABLE: [(&str, &str); 24] = [
     ("HEADROOM_OPERATOR_COUNTRY", "US"),
     ("HEADROOM_CLOCK", "system"),
     ("HEADROOM_CLOCK_START", ""),
-    ("HEADROOM_LOG", "info,actix_server=warn"),
+    ("HEADROOM_LOG", "info,actix_server=warn,actix_http=off"),
     ("HEADROOM_LOG_FORMAT", "auto"),
     ("HEADROOM_TWO_PERSON_THRESHOLD", "1000000"),
     ("HEADROOM_PLATFORM_FEE", "500"),
@@ -217,6 +247,11 @@ const TABLE: [(&str, &str); 24] = [
     ("HEADROOM_CURRENCY", "USD"),
     ("HEADROOM_STANDBY", "false"),
     ("HEADROOM_WORKERS", "0"),
+    ("HEADROOM_KEEP_ALIVE", "75"),
+    ("HEADROOM_RATE_CALLER", "2000"),
+    ("HEADROOM_RATE_ADDRESS", "200"),
+    ("HEADROOM_RATE_SIGN_IN", "30"),
+    ("HEADROOM_PROXIES", ""),
     ("HEADROOM_CONFIG", ""),
 ];
 
@@ -246,6 +281,11 @@ impl Flags {
             "HEADROOM_CURRENCY" => self.currency.as_deref(),
             "HEADROOM_STANDBY" => self.standby.as_deref(),
             "HEADROOM_WORKERS" => self.workers.as_deref(),
+            "HEADROOM_KEEP_ALIVE" => self.keep_alive.as_deref(),
+            "HEADROOM_RATE_CALLER" => self.rate_caller.as_deref(),
+            "HEADROOM_RATE_ADDRESS" => self.rate_address.as_deref(),
+            "HEADROOM_RATE_SIGN_IN" => self.rate_sign_in.as_deref(),
+            "HEADROOM_PROXIES" => self.proxies.as_deref(),
             "HEADROOM_CONFIG" => self.config.as_deref().and_then(Path::to_str),
             _ => None,
         }
@@ -327,6 +367,11 @@ impl Config {
             currency: get("HEADROOM_CURRENCY").currency()?,
             standby: get("HEADROOM_STANDBY").read("true or false")?,
             workers: get("HEADROOM_WORKERS").workers()?,
+            keep_alive: get("HEADROOM_KEEP_ALIVE").up_to(limits::KEEP_ALIVE_MAX, "seconds")?,
+            rate_caller: get("HEADROOM_RATE_CALLER").up_to(limits::RATE_MAX, "requests")?,
+            rate_address: get("HEADROOM_RATE_ADDRESS").up_to(limits::RATE_MAX, "requests")?,
+            rate_sign_in: get("HEADROOM_RATE_SIGN_IN").up_to(limits::RATE_MAX, "requests")?,
+            proxies: get("HEADROOM_PROXIES").networks()?,
             told: found.iter().map(Found::told).collect(),
         })
     }
@@ -414,6 +459,14 @@ impl Found {
         (workers <= 1_024).then_some(workers).ok_or_else(|| self.wrong(rule))
     }
 
+    fn networks(&self) -> Result<Vec<(IpAddr, u8)>, ConfigError> {
+        let rule = format!("up to {} networks such as 10.0.0.0/8", limits::PROXIES_MAX);
+        let texts = self.value.split(',').map(str::trim).filter(|text| !text.is_empty());
+        let networks: Option<Vec<(IpAddr, u8)>> = texts.map(network).collect();
+        let networks = networks.filter(|networks| networks.len() <= limits::PROXIES_MAX);
+        networks.ok_or_else(|| self.wrong(&rule))
+    }
+
     fn told(&self) -> Told {
         let shown = match self.name {
             "HEADROOM_ADMIN_PASSWORD" if !self.value.is_empty() => "*****".to_owned(),
@@ -422,6 +475,15 @@ impl Found {
         };
         Told { name: self.name, shown, origin: self.origin }
     }
+}
+
+/// An address, alone or with how many of its first bits count.
+fn network(text: &str) -> Option<(IpAddr, u8)> {
+    let (address, bits) = text.split_once('/').map_or((text, None), |(a, b)| (a, Some(b)));
+    let address: IpAddr = address.parse().ok()?;
+    let width = if address.is_ipv4() { 32 } else { 128 };
+    let bits = bits.map_or(Some(width), |bits| bits.parse().ok())?;
+    (bits <= width).then_some((address, bits))
 }
 
 /// A URL with its password starred.
@@ -562,6 +624,10 @@ mod tests {
             ("HEADROOM_CURRENCY", "usd"),
             ("HEADROOM_STANDBY", "yes"),
             ("HEADROOM_WORKERS", "many"),
+            ("HEADROOM_RATE_CALLER", "-1"),
+            ("HEADROOM_RATE_SIGN_IN", "1000001"),
+            ("HEADROOM_PROXIES", "10.0.0.0/33"),
+            ("HEADROOM_PROXIES", "everybody"),
             ("HEADROOM_OPERATOR_COUNTRY", "USA"),
         ] {
             let fault = gather(&Flags::default(), &[(name, value)]).expect_err(value);

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::config::{ClockKind, Config};
 use crate::engine::{Actor, Command, Refusal, Settings};
+use crate::http::rate::{Limits, Rates};
 use crate::http::token::Signer;
 use crate::http::{self, Door, password};
 use crate::model::id::{OrgId, UserId};
@@ -84,6 +85,16 @@ pub fn settings(config: &Config) -> Settings {
 type Opener = fn(&str) -> Result<(store::Writer, Reader), store::Fault>;
 type Starter =
     fn(Box<dyn store::Durable>, Settings, sequencer::Scribe, Pace) -> Result<Desk, store::Fault>;
+
+/// What the door needs to know of them.
+fn rates(config: &Config) -> Limits {
+    Limits {
+        caller: config.rate_caller,
+        address: config.rate_address,
+        sign_in: config.rate_sign_in,
+        proxies: config.proxies.clone(),
+    }
+}
 
 impl Market {
     /// Takes the address, the database and its lock; loads the market and starts the writer. A
@@ -164,11 +175,15 @@ impl Market {
             .enable_all()
             .build()
             .map_err(ServeError::Serve)?;
+        allow_many_files();
         runtime.block_on(async {
             let Self { desk, reader, signer, metrics, listener } = self;
             tokio::spawn(keep_up(metrics.clone()));
-            let door = Door::new(desk.clone(), reader, signer, Some(metrics));
-            let server = http::serve(listener, door, workers).map_err(ServeError::Serve)?;
+            let rates = Rates::new(rates(config));
+            let door = Door::new(desk.clone(), reader, signer, Some(metrics), rates);
+            let keep_alive = Duration::from_secs(config.keep_alive.into());
+            let server = http::serve(listener, door, workers, keep_alive);
+            let server = server.map_err(ServeError::Serve)?;
             let handle = server.handle();
             let served = tokio::spawn(server);
             tokio::select! {
@@ -208,6 +223,19 @@ async fn stop_signal() -> &'static str {
     {
         tokio::signal::ctrl_c().await.expect("a handler can be set");
         "ctrl-c"
+    }
+}
+
+/// Lets this process hold as many connections as the system allows it: each is two open files, and
+/// what is allowed at first is often a thousand.
+fn allow_many_files() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { current: _, maximum } = getrlimit(Resource::Nofile);
+        if let Err(fault) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+            tracing::info!(%fault, "the number of open files stays as it was");
+        }
     }
 }
 

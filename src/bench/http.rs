@@ -29,7 +29,7 @@ const DEMAND: Demand = Demand { starts: Starts::Fixed, reach: Reach::Region, siz
 
 /// What the requests are aimed at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Aim {
+pub enum Aim {
     /// Everybody wants the same listing.
     Hot,
     /// A thousand listings in a hundred pools; an order looks at a hundred of them.
@@ -85,9 +85,9 @@ impl Series {
 }
 
 /// Makes requests: the customers' keys in the clear, and orders of a market.
-struct Author {
+pub struct Author {
     secrets: Vec<String>,
-    market: Market,
+    pub market: Market,
     sent: u64,
 }
 
@@ -197,7 +197,7 @@ fn market(bench: &Bench, places: &Places, kind: Kind, aim: Aim) -> Result<Series
 }
 
 /// A folder for a server's keys.
-fn data_dir(bench: &Bench) -> Result<PathBuf, Trouble> {
+pub fn data_dir(bench: &Bench) -> Result<PathBuf, Trouble> {
     let folder = bench.out.join(format!("server-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     Ok(folder)
@@ -265,7 +265,8 @@ fn digest(secret: &str) -> [u8; 32] {
 }
 
 impl Author {
-    fn new(aim: Aim) -> Result<Self, Trouble> {
+    /// Customers of a fresh market.
+    pub fn new(aim: Aim) -> Result<Self, Trouble> {
         let secrets: Vec<Secret> =
             (0..CUSTOMERS).map(|_| Secret::fresh(Purpose::LiveKey)).collect();
         let hashes: Vec<[u8; 32]> = secrets.iter().map(Secret::hash).collect();
@@ -284,9 +285,18 @@ impl Author {
         (0..count).map(|_| self.request()).collect()
     }
 
+    /// As many of one customer.
+    pub fn requests_of(&mut self, who: usize, count: usize) -> Vec<Vec<u8>> {
+        (0..count).map(|_| self.request_of(who)).collect()
+    }
+
     fn request(&mut self) -> Vec<u8> {
+        let who = usize::try_from(self.sent + 1).expect("a 64-bit length") % self.secrets.len();
+        self.request_of(who)
+    }
+
+    fn request_of(&mut self, who: usize) -> Vec<u8> {
         self.sent += 1;
-        let who = usize::try_from(self.sent).expect("a 64-bit length") % self.secrets.len();
         let (_, ask) = self.market.next_order(DEMAND);
         let body = body(&ask);
         let (secret, number, length) = (&self.secrets[who], self.sent, body.len());

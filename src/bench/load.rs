@@ -105,6 +105,35 @@ pub fn run(
     Ok(whole)
 }
 
+/// Asks at a steady pace over one connection: one request in each `every`, however long answers
+/// take, until they are used up.
+///
+/// # Errors
+/// As [`run`].
+pub fn stroll(port: u16, every: Duration, requests: Vec<Vec<u8>>) -> Result<Load, Trouble> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut own = Load::new(1);
+    runtime.block_on(async {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        stream.set_nodelay(true)?;
+        let mut buffer = Vec::with_capacity(16 * 1_024);
+        let mut beat = tokio::time::interval(every);
+        let whole = Watch::start();
+        for request in requests {
+            beat.tick().await;
+            let mut watch = Watch::start();
+            stream.write_all(&request).await?;
+            let answer = read_answer(&mut stream, &mut buffer).await?;
+            own.spread.note(watch.lap());
+            *own.statuses.entry(answer.status).or_default() += 1;
+            own.filled += u64::from(answer.is_filled);
+        }
+        own.seconds = whole.seconds();
+        Ok::<(), io::Error>(())
+    })?;
+    Ok(own)
+}
+
 /// One connection's part.
 async fn converse(mut stream: TcpStream, supply: Rc<Supply>) -> io::Result<Load> {
     let mut own = Load::new(1);

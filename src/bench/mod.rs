@@ -16,6 +16,7 @@ mod market;
 mod month;
 mod peer;
 mod place;
+mod quiet;
 mod server;
 mod sheet;
 mod start;
@@ -65,6 +66,8 @@ pub enum What {
     Month,
     /// From exec to ready
     Start,
+    /// How long a quiet tenant waits while another one floods
+    Quiet,
     /// One after the other
     All,
     /// The peer of `http`, which starts it itself
@@ -108,11 +111,12 @@ pub fn run(bench: &Bench) -> Result<(), Trouble> {
     if let What::Peer(peer) = &bench.what {
         return peer::serve(peer);
     }
-    let all: [(What, Measure); 5] = [
+    let all: [(What, Measure); 6] = [
         (What::Engine, engine::run),
         (What::Durable, durable::run),
         (What::Month, month::run),
         (What::Start, start::run),
+        (What::Quiet, quiet::run),
         (What::Http, http::run),
     ];
     for (what, run) in all {

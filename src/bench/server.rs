@@ -28,8 +28,15 @@ const PATIENCE_SECONDS: f64 = 300.0;
 impl Server {
     /// The market itself, on a database that is there.
     pub fn market(database: &str, data_dir: &Path) -> Result<Self, Trouble> {
+        // A flood is what is measured.
+        Self::limited(database, data_dir, 0)
+    }
+
+    /// The same, with so many requests a second for each caller; 0: as many as they like.
+    pub fn limited(database: &str, data_dir: &Path, rate: u32) -> Result<Self, Trouble> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("serve").args(["--database", database, "--log", "error"]);
+        command.args(["--rate-caller", &rate.to_string(), "--rate-address", "0"]);
         command.arg("--data-dir").arg(data_dir);
         Self::start(command, "--listen", "/readyz")
     }

@@ -33,7 +33,7 @@ use crate::view::View;
 const STREAMS_MAX: usize = 1_024;
 
 /// A comment now and then keeps proxies from closing a quiet stream, and finds out who has left.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+pub const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// One fact, told to one organization.
 #[derive(Debug, Serialize, ToSchema)]

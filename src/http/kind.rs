@@ -312,6 +312,10 @@ kinds! {
     THROTTLED = 429 "throttled", "Too many at once",
         "The caller has more going on at once than the server allows.",
         "Wait as long as Retry-After says.";
+    RATE_LIMITED = 429 "rate_limited", "Too many requests",
+        "The caller, or the address it asks from, has used up its quota. RateLimit-Policy says \
+         what that is and RateLimit how it stands; violated-policies names it.",
+        "Wait as long as Retry-After says, and spread requests evenly.";
     INTERNAL = 500 "internal", "The server is at fault",
         "The server could not finish the request. It is logged under the request id.",
         "Try again with the same Idempotency-Key; report the request id if it stays.";

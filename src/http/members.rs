@@ -200,7 +200,7 @@ pub async fn accept(who: Visitor, _: NoKey, body: Json<AcceptBody>, door: Data<D
     let AcceptBody { invitation_token, password } = body.value;
     let wrong = || Problem::unauthenticated("The invitation is not, or no longer, good.");
     let token_hash = secret::presented(Purpose::Invitation, &invitation_token).ok_or_else(wrong)?;
-    let password_hash = hashed(password, "/password").await?;
+    let password_hash = hashed(&door, password, "/password").await?;
     let refresh = Secret::fresh(Purpose::Refresh);
     let session = NewSession { id: SessionId::new(fresh()), refresh_hash: refresh.hash() };
     let command = Command::AcceptInvitation { token_hash, password_hash, session };

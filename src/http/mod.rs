@@ -50,6 +50,7 @@ pub mod problem;
 pub mod programs;
 pub mod query;
 pub mod quotes;
+pub mod rate;
 pub mod refusal;
 pub mod reply;
 pub mod resales;
@@ -57,6 +58,7 @@ pub mod routes;
 pub mod schema;
 pub mod secret;
 pub mod sessions;
+pub mod socket;
 pub mod statements;
 pub mod time;
 pub mod token;
@@ -85,15 +87,14 @@ use crate::store::read::Reader;
 use crate::store::{Fault, KeptAnswer};
 use caller::{Asker, Uses};
 use problem::Problem;
+use rate::Rates;
 use reply::Reply;
 use secret::Purpose;
+use socket::Sockets;
 use token::{Remembered, Signer};
 
 /// A client that has not sent its headers by then is slow on purpose.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Connections of well-behaved clients stay open a little longer than common proxies keep theirs.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// How often the writer is told which keys were at work.
 const NOTE_USES_EVERY: Duration = Duration::from_secs(15);
@@ -112,6 +113,9 @@ pub struct Door {
     streams: AtomicUsize,
     /// Room for exports.
     exports: Arc<Semaphore>,
+    /// Room for hashing passwords.
+    hashes: Semaphore,
+    rates: Rates,
 }
 
 impl Door {
@@ -120,11 +124,13 @@ impl Door {
         reader: Reader,
         signer: Signer,
         metrics: Option<PrometheusHandle>,
+        rates: Rates,
     ) -> Self {
         let (remembered, uses) = (Remembered::default(), Uses::default());
         let exports = Arc::new(Semaphore::new(exports::EXPORTS_MAX));
         let streams = AtomicUsize::new(0);
-        Self { desk, reader, signer, remembered, uses, metrics, streams, exports }
+        let hashes = Semaphore::new(password::at_once());
+        Self { desk, reader, signer, remembered, uses, metrics, streams, exports, hashes, rates }
     }
 
     /// Hands in a command and answers what came of it, as it was or will be written under its key.
@@ -232,6 +238,17 @@ impl Door {
         Ok(off_thread(move || ask(&reader)).await??)
     }
 
+    /// Works on a password, off the worker's own thread; few at a time, so that a flood of
+    /// sign-ins takes neither all processors nor the memory.
+    async fn hashing<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let place = self.hashes.acquire().await;
+        let _place = place.map_err(|_| Problem::from(sequencer::Fault::Closed))?;
+        off_thread(work).await
+    }
+
     /// The kind of keys that are made here.
     fn key_purpose(&self) -> Purpose {
         if self.desk.clock().is_simulated() { Purpose::TestKey } else { Purpose::LiveKey }
@@ -277,13 +294,24 @@ fn wall() -> Micros {
 /// so.
 ///
 /// # Errors When the listener cannot be used.
-pub fn serve(listener: TcpListener, door: Door, workers: usize) -> std::io::Result<Server> {
+pub fn serve(
+    listener: TcpListener,
+    door: Door,
+    workers: usize,
+    keep_alive: Duration,
+) -> std::io::Result<Server> {
     let door = web::Data::new(door);
+    let sockets = Arc::new(Sockets::default());
+    let guarded = Arc::clone(&sockets);
+    // A stream that has nothing to tell comes forward by its heartbeat.
+    let patience = (keep_alive + HEADERS_TIMEOUT).max(2 * events::HEARTBEAT);
+    tokio::spawn(async move { guarded.guard(patience).await });
     tokio::spawn(Arc::clone(&door.clone().into_inner()).note_uses());
     let docs = openapi();
     let server = HttpServer::new(move || {
         App::new()
             .app_data(door.clone())
+            .wrap(middleware::from_fn(rate::limit))
             .wrap(middleware::from_fn(trail::trail))
             .configure(routes::configure)
             .route("/docs", web::get().to(meta::to_docs))
@@ -292,7 +320,12 @@ pub fn serve(listener: TcpListener, door: Door, workers: usize) -> std::io::Resu
     })
     .workers(workers)
     .client_request_timeout(HEADERS_TIMEOUT)
-    .keep_alive(KEEP_ALIVE)
+    .keep_alive(keep_alive)
+    .on_connect(move |stream, data| {
+        if let Some(handle) = stream.downcast_ref().and_then(socket::handle) {
+            data.insert(sockets.watch(handle));
+        }
+    })
     .shutdown_timeout(10)
     .disable_signals()
     .listen(listener)?;

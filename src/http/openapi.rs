@@ -12,6 +12,7 @@ use utoipa::openapi::{
 use utoipa::{OpenApi as _, PartialSchema as _, ToSchema as _};
 
 use super::problem::{FieldFault, PROBLEM_JSON, ProblemView};
+use super::rate;
 use super::routes::Documented;
 use super::schema;
 
@@ -24,7 +25,8 @@ UTC, quantities are whole GPUs and multiples of the SKU's lot. Lists run from th
 oldest. Every \
 error is an `application/problem+json` whose `type` is a page of this server. Calls that move \
 money, credit \
-or capacity are safe to repeat under an `Idempotency-Key`.";
+or capacity are safe to repeat under an `Idempotency-Key`. \
+`RateLimit-Policy` and `RateLimit` say how often a caller may ask.";
 
 /// What may ask for credit.
 const HOLDING: [&str; 4] =
@@ -145,8 +147,8 @@ fn complete(path: &str, operation: &mut Operation) {
     if HOLDING.contains(&path) && has_body {
         statuses.push((402, "No credit line, or too little on it"));
     }
-    if path == "/v1/events/stream" || path.starts_with("/v1/exports/") {
-        statuses.push((429, "Too many at once"));
+    if !rate::FREE.contains(&path) {
+        statuses.push((429, "Too many requests, or too many at once: see Retry-After"));
     }
     if path == "/metrics" {
         statuses.push((404, "This server measures nothing"));

@@ -16,7 +16,7 @@ use super::reply::{Reply, shown};
 use super::secret::{Purpose, Secret};
 use super::sessions::{NewTokens, TokensView, created};
 use super::time::Instant;
-use super::{Door, fresh, off_thread, password};
+use super::{Door, fresh, password};
 use crate::engine::command::{NewSession, SignUp};
 use crate::engine::party::{Capabilities, Organization, OrganizationState};
 use crate::engine::{Answer, Command};
@@ -164,12 +164,12 @@ impl OrganizationBody {
 }
 
 /// The password, hashed off the worker's thread.
-pub async fn hashed(password: String, pointer: &str) -> Result<String, Problem> {
+pub async fn hashed(door: &Door, password: String, pointer: &str) -> Result<String, Problem> {
     if !password::fits(&password) {
         let detail = "A password has 12 to 200 characters.";
         return Err(Problem::field(pointer, "out_of_bounds", detail));
     }
-    off_thread(move || password::hash(&password)).await
+    door.hashing(move || password::hash(&password)).await
 }
 
 /// Sign up
@@ -184,7 +184,7 @@ pub async fn hashed(password: String, pointer: &str) -> Result<String, Problem> 
 pub async fn sign_up(who: Visitor, _: NoKey, body: Json<SignUpBody>, door: Data<Door>) -> Reply {
     let SignUpBody { organization, email, password } = body.value;
     let capabilities = organization.capabilities()?;
-    let password_hash = hashed(password, "/password").await?;
+    let password_hash = hashed(&door, password, "/password").await?;
     let refresh = Secret::fresh(Purpose::Refresh);
     let session = NewSession { id: SessionId::new(fresh()), refresh_hash: refresh.hash() };
     let OrganizationBody { name, capabilities: _, segment, country } = organization;

@@ -15,6 +15,11 @@ fn argon2id() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
 
+/// How many passwords are worked on at once: half of the processors, 19 MiB each.
+pub fn at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, |count| count.get().div_ceil(2))
+}
+
 /// The hash of a password nobody has.
 static NOBODY: LazyLock<String> = LazyLock::new(|| hash("correct horse battery staple"));
 

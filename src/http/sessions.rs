@@ -17,7 +17,7 @@ use super::query::Path;
 use super::reply::{Reply, shown};
 use super::secret::{self, Purpose, Secret};
 use super::time::Instant;
-use super::{Door, fresh, off_thread, password, wall};
+use super::{Door, fresh, password, wall};
 use crate::engine::command::NewSession;
 use crate::engine::party::{Session, User, UserState};
 use crate::engine::{Answer, Command};
@@ -140,7 +140,7 @@ pub async fn open(who: Visitor, _: NoKey, body: Json<SignInBody>, door: Data<Doo
     let user = user.filter(|user| user.state == UserState::Active);
     let hash = user.as_ref().map(|user| user.password_hash.clone());
     // The same work for a stranger as for a person, so that the time tells nothing.
-    let is_right = off_thread(move || password::matches(&password, hash.as_deref())).await?;
+    let is_right = door.hashing(move || password::matches(&password, hash.as_deref())).await?;
     let user = user.filter(|_| is_right).ok_or_else(wrong)?;
     let refresh = Secret::fresh(Purpose::Refresh);
     let session = NewSession { id: SessionId::new(fresh()), refresh_hash: refresh.hash() };

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -15,6 +16,7 @@ use uuid::Uuid;
 
 use super::caller::{Named, RequestId};
 use super::problem::Problem;
+use super::socket::{self, Socket};
 use crate::sequencer::Stopwatch;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -35,6 +37,8 @@ pub async fn trail(
     let watch = Stopwatch::start();
     let id = incoming(request.headers()).unwrap_or_else(super::fresh);
     request.extensions_mut().insert(RequestId(id));
+    let socket = request.conn_data::<Arc<Socket>>().cloned();
+    socket.iter().for_each(|socket| socket.begins());
     let mut answer = next.call(request).await?.map_into_boxed_body();
     let problem = answer.response_mut().extensions_mut().remove::<Problem>();
     if let Some(problem) = problem {
@@ -42,7 +46,7 @@ pub async fn trail(
     }
     finish_headers(answer.headers_mut(), id);
     note(&answer, id, watch);
-    Ok(answer)
+    Ok(answer.map_body(|_, body| socket::stepping(body, socket.as_ref())))
 }
 
 /// A caller's own id, when it is a UUID: it goes into the audit trail and the events.
@@ -53,8 +57,15 @@ fn incoming(headers: &HeaderMap) -> Option<Uuid> {
 
 /// Writes a problem now that the request's id is known.
 fn render(answer: ServiceResponse, problem: &Problem, id: Uuid) -> ServiceResponse {
-    let (request, _) = answer.into_parts();
-    ServiceResponse::new(request, problem.response(id))
+    let (request, bare) = answer.into_parts();
+    let mut rendered = problem.response(id);
+    // What the rooms within said besides, such as how the caller's quota stands.
+    for (name, value) in bare.headers() {
+        if !rendered.headers().contains_key(name) {
+            rendered.headers_mut().insert(name.clone(), value.clone());
+        }
+    }
+    ServiceResponse::new(request, rendered)
 }
 
 fn finish_headers(headers: &mut HeaderMap, id: Uuid) {

@@ -163,6 +163,17 @@ pub const STANDBY_MILLIS: u64 = 500;
 
 /// Bodies over one mebibyte are refused.
 pub const BODY_BYTES_MAX: usize = 1_048_576;
+/// Callers, and addresses, whose use of their quota is remembered: a few megabytes. Who comes when
+/// there are more shares one quota with all the rest.
+pub const RATE_ACCOUNTS_MAX: usize = 65_536;
+/// Refusals of those who ask too often that are held back at once.
+pub const RATE_PAUSED_MAX: usize = 1_024;
+/// Requests a second that a limit may allow: more than a machine serves.
+pub const RATE_MAX: u32 = 1_000_000;
+/// Seconds that a connection may be idle: an hour, beyond which nobody comes back.
+pub const KEEP_ALIVE_MAX: u32 = 3_600;
+/// Networks of proxies that are believed.
+pub const PROXIES_MAX: usize = 64;
 /// Page size of lists when none is asked for.
 pub const PAGE_DEFAULT: u32 = 20;
 /// Largest page of a list.

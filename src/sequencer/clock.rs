@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::model::Micros;
 
@@ -77,6 +77,11 @@ impl Stopwatch {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     pub fn start() -> Self {
         Self(Instant::now())
+    }
+
+    /// Since it was started.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
     }
 
     /// Seconds since it was started.

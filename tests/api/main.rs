@@ -18,6 +18,7 @@ mod incidents;
 mod journey;
 mod lists;
 mod malformed;
+mod objects;
 mod reference;
 mod refused;
 mod repeats;

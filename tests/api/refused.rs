@@ -19,6 +19,7 @@ const UNMET: &[(&str, &str)] = &[
     ("quote_not_firm", "an indicative quote is forgotten as soon as it is answered"),
     ("invalid_body", "what is left when no other code fits"),
     ("throttled", "a thousand open streams"),
+    ("rate_limited", "tests/hostile meets it, on a server that has limits"),
     ("internal", "a bug"),
     ("busy", "sixteen thousand commands waiting"),
     ("in_doubt", "the store fails in a commit"),

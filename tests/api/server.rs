@@ -35,7 +35,7 @@ pub struct Server {
     keeps: bool,
 }
 
-fn run(folder: PathBuf, keeps: bool) -> Server {
+fn run(folder: PathBuf, keeps: bool, settings: &[(&str, &str)]) -> Server {
     let mut guard = Command::new("/bin/sh")
         .args(["-c", GUARD, "guard", env!("CARGO_BIN_EXE_headroom")])
         .arg(&folder)
@@ -45,8 +45,13 @@ fn run(folder: PathBuf, keeps: bool) -> Server {
         .env("HEADROOM_CLOCK_START", BEGIN)
         .env("HEADROOM_ADMIN_EMAIL", ADMIN)
         .env("HEADROOM_ADMIN_PASSWORD", PASSWORD)
-        .env("HEADROOM_LOG", "warn")
+        .env("HEADROOM_LOG", "warn,actix_http=off")
         .env("HEADROOM_WORKERS", "2")
+        // Tests come in floods; tests/hostile looks at the limits.
+        .env("HEADROOM_RATE_CALLER", "0")
+        .env("HEADROOM_RATE_ADDRESS", "0")
+        .env("HEADROOM_RATE_SIGN_IN", "0")
+        .envs(settings.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -67,12 +72,17 @@ fn folder() -> PathBuf {
 impl Server {
     /// A fresh market on a server of its own.
     pub fn fresh() -> Self {
-        run(folder(), false)
+        Self::under(&[])
+    }
+
+    /// A fresh market under settings of its own.
+    pub fn under(settings: &[(&str, &str)]) -> Self {
+        run(folder(), false, settings)
     }
 
     /// A fresh market whose folder outlives the server, for a later `again`.
     pub fn lasting() -> Self {
-        run(folder(), true)
+        run(folder(), true, &[])
     }
 
     /// The same market, killed and served anew.
@@ -80,7 +90,7 @@ impl Server {
         assert!(self.keeps, "a fresh server takes its folder with it");
         let folder = self.folder.clone();
         drop(self);
-        run(folder, true)
+        run(folder, true, &[])
     }
 
     /// Ends a lasting server and its market for good.
@@ -92,7 +102,12 @@ impl Server {
 
     /// The key that this server signs tokens with.
     pub fn signer(&self) -> Signer {
-        Signer::open(&self.folder.join("signing-key.pem")).expect("the server made it")
+        Signer::open(&self.key_file()).expect("the server made it")
+    }
+
+    /// Where that key is.
+    pub fn key_file(&self) -> PathBuf {
+        self.folder.join("signing-key.pem")
     }
 
     pub fn anonymous(&self) -> Caller {

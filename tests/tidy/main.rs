@@ -3,6 +3,7 @@
 //! Reads the source as text and knows nothing of what it does. Every test gathers all faults before it
 //! fails, one readable sentence each, so that one run shows the whole work.
 
+mod claims;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
