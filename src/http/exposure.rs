@@ -1,4 +1,4 @@
-//! `/v1/exposure`: what the market stands to lose, by customer, by provider and by program. Reads
+//! `/v1/exposure`: what the market stands to lose, by customer, group, provider and program. Reads
 //! only, for the operator.
 
 use std::collections::BTreeMap;
@@ -17,8 +17,8 @@ use super::reply::{Reply, shown};
 use crate::engine::charge::sum;
 use crate::engine::credit::{Balances, Line, LineState};
 use crate::engine::ledger::{Account, AccountKey, Balance, Book};
-use crate::model::Money;
 use crate::model::id::{LineId, OrgId, ProgramId};
+use crate::model::{Code, GroupCode, Money};
 use crate::store::Fault;
 use crate::store::read::Reader;
 
@@ -28,6 +28,19 @@ pub struct CustomerExposureView {
     organization_id: OrgId,
     credit_line_id: LineId,
     state: LineState,
+    limit: Amount,
+    held: Amount,
+    drawn: Amount,
+    defaulted: Amount,
+}
+
+/// What the credit lines of one group of customers carry together.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct GroupExposureView {
+    #[schema(value_type = Code)]
+    group: GroupCode,
+    /// How many lines.
+    lines: u64,
     limit: Amount,
     held: Amount,
     drawn: Amount,
@@ -63,15 +76,17 @@ pub struct ProgramExposureView {
 pub struct ExposureView {
     /// Lines that are not closed.
     customers: Vec<CustomerExposureView>,
+    /// Customers that belong to a group.
+    groups: Vec<GroupExposureView>,
     providers: Vec<ProviderExposureView>,
     programs: Vec<ProgramExposureView>,
 }
 
 /// Read the exposure
 ///
-/// By customer: held, drawn and defaulted. By provider: what is held on contracts with it, and what
-/// customers have not paid of its part. By program: what its guarantee covers. Needs the right
-/// `audit`.
+/// By customer and by group of customers: held, drawn and defaulted. By provider: what is held on
+/// contracts with it, and what customers have not paid of its part. By program: what its guarantee
+/// covers. Needs the right `audit`.
 #[utoipa::path(
     get, path = "/v1/exposure", tag = "Credit",
     responses((status = 200, description = "All of it", body = ExposureView)),
@@ -82,6 +97,7 @@ pub async fn get(_: Caller<grant::Audit>, _: Query<NoQuery>, door: Data<Door>) -
         Ok(ExposureView {
             providers: providers(reader, &lines)?,
             programs: programs(reader)?,
+            groups: groups(reader, &lines)?,
             customers: lines.into_iter().map(CustomerExposureView::from).collect(),
         })
     });
@@ -107,6 +123,32 @@ fn open_lines(reader: &Reader) -> Result<Vec<(Line, Balances)>, Fault> {
     let mut lines = gather(|page| reader.lines(&None, page), |(line, _)| line.id, |_| true)?;
     lines.retain(|(line, _)| line.state != LineState::Closed);
     Ok(lines)
+}
+
+/// The lines of the customers of each group, added up.
+fn groups(reader: &Reader, lines: &[(Line, Balances)]) -> Result<Vec<GroupExposureView>, Fault> {
+    let members = gather(|page| reader.organizations(&(), page), |one| one.id, |_| true)?;
+    let group_of: BTreeMap<OrgId, GroupCode> =
+        members.into_iter().filter_map(|one| Some((one.id, one.group?))).collect();
+    let mut all: BTreeMap<&GroupCode, (u64, Balances)> = BTreeMap::new();
+    for (line, more) in lines.iter().filter(|(line, _)| line.program.is_none()) {
+        let Some(group) = group_of.get(&line.org) else { continue };
+        let (count, sums) = all.entry(group).or_default();
+        *count += 1;
+        sums.limit = sum(sums.limit, more.limit);
+        sums.held = sum(sums.held, more.held);
+        sums.drawn = sum(sums.drawn, more.drawn);
+        sums.defaulted = sum(sums.defaulted, more.defaulted);
+    }
+    let view = |(group, (lines, it)): (&GroupCode, (u64, Balances))| GroupExposureView {
+        group: group.clone(),
+        lines,
+        limit: Amount(it.limit),
+        held: Amount(it.held),
+        drawn: Amount(it.drawn),
+        defaulted: Amount(it.defaulted),
+    };
+    Ok(all.into_iter().map(view).collect())
 }
 
 /// Line by line: all that holds credit is a contract that is not settled, whatever its state.

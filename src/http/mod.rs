@@ -54,6 +54,7 @@ pub mod rate;
 pub mod refusal;
 pub mod reply;
 pub mod resales;
+pub mod revenue;
 pub mod routes;
 pub mod schema;
 pub mod secret;

@@ -11,7 +11,7 @@ use super::{
     amendments, applications, audit, calendar, caps, catalogue, clock, collection, contracts,
     delivery, events, exports, exposure, factories, holds, incidents, invoices, keys, ledger,
     lines, listings, market, members, meta, orders, organizations, payments, payouts, periods,
-    pools, programs, quotes, resales, sessions, statements, transfers,
+    pools, programs, quotes, resales, revenue, sessions, statements, transfers,
 };
 
 /// Writes the page below as actix routes, as a table, and as the list the API reference is made
@@ -161,6 +161,7 @@ routes! {
     "/v1/payouts" { get payouts::list, post payouts::create }
     "/v1/payouts/{id}" { get payouts::get }
     "/v1/payouts/{id}/settle" { post payouts::settle }
+    "/v1/revenue" { get revenue::list }
     "/v1/statements/{month}" { get statements::get }
     "/v1/periods" { get periods::list }
     "/v1/periods/{month}" { get periods::get }

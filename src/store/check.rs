@@ -12,7 +12,7 @@ use diesel::sql_types::{BigInt, Bool};
 use uuid::Uuid;
 
 use super::link::{Db, on};
-use super::load::{IN_TRANSIT, OPEN, begin_read};
+use super::load::{IN_TRANSIT, OPEN};
 use super::read::{AuditRow as Audited, Reader};
 use super::rows::billing::{InvoiceRow, PaymentRow, PayoutRow, invoices, payments, payouts};
 use super::rows::capacity::{ListingRow, listings};
@@ -52,14 +52,7 @@ const FINDINGS_MAX: usize = 100;
 /// # Errors
 /// When the database cannot be reached or read.
 pub fn check(reader: &Reader) -> Result<Vec<String>, Fault> {
-    reader.read(|db| {
-        begin_read(db)?;
-        let found = look(db);
-        let ended = db.run("ROLLBACK");
-        let found = found?;
-        ended?;
-        Ok(found.sentences())
-    })
+    reader.read_at_once(|db| look(db).map(Findings::sentences))
 }
 
 fn look(db: &mut Db) -> Result<Findings, Fault> {

@@ -136,6 +136,7 @@ get    /v1/payouts                                 401  200  200  200  200  200 
 post   /v1/payouts                                 401  403  403  403  403  403  403  201  403
 get    /v1/payouts/{id}                            401  404  404  404  200  404  200  200  200
 post   /v1/payouts/{id}/settle                     401  403  403  403  403  403  403  200  403
+get    /v1/revenue                                 401  200  200  200  200  200  200  200  200
 get    /v1/statements/{month}                      401  200  200  200  200  200  200  200  200
 get    /v1/periods                                 401  403  403  403  403  403  200  200  200
 get    /v1/periods/{month}                         401  403  403  403  403  403  200  200  200

@@ -62,6 +62,13 @@ fn what_stays_unsold_is_the_vendors_to_pay_and_to_sell_on() {
     let trades = format!("/v1/market/trades?region={region}");
     assert_eq!(stage.customer.get(&trades).expect(200)["data"], json!([]));
 
+    // Contracted to the provider, all of it in January.
+    let revenue = stage.provider.get("/v1/revenue").expect(200);
+    let [month] = revenue["data"].as_array().expect("months").as_slice() else { panic!() };
+    assert_eq!((&month["month"], &month["contracts"]), (&json!("2027-01"), &json!(1)));
+    let amounts = ["contracted", "provider_part", "earned"].map(|name| cents(&month[name]));
+    assert_eq!(amounts, [307_200, 307_200, 0]);
+
     // Half of it is sold on, for half of the day, at a gain.
     let path = format!("/v1/contracts/{}", id(&bought));
     let half = json!({
@@ -94,6 +101,11 @@ fn what_stays_unsold_is_the_vendors_to_pay_and_to_sell_on() {
     });
     stage.admin.keyed("/v1/payments", &key(), &body).expect(201);
     assert_eq!(owed(), "0.00");
+    // The seller's own price is what its provider has, whoever pays: 3,072.00; 230.40 is gain.
+    let revenue = first(&stage.provider, "/v1/revenue");
+    let amounts = ["contracted", "provider_part", "earned"].map(|name| cents(&revenue[name]));
+    assert_eq!(amounts, [330_240, 307_200, 330_240]);
+    assert_eq!(vendor.get("/v1/revenue").expect(200)["data"], json!([]));
     // What is paid has used the cap up.
     let own = vendor.get(&format!("/v1/credit_lines/{line}")).expect(200);
     assert_eq!((&own["limit"]["amount"], cents(&own["drawn"])), (&json!("97686.016"), 0));

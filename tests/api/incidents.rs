@@ -97,6 +97,10 @@ fn a_cap_on_a_group_refuses_with_its_numbers() {
     {
         assert_eq!(refused[number], money(amount), "{number}");
     }
+    let exposure = stage.admin.get("/v1/exposure").expect(200);
+    let groups = exposure["groups"].as_array().expect("groups");
+    let own = groups.iter().find(|one| one["group"] == roof.as_str()).expect("the group");
+    assert_eq!((&own["lines"], &own["held"]), (&json!(1), &money("3840.00")));
     stage.admin.keyed("/v1/caps", "lift", &cap(json!(null))).expect(200);
     stage.place(&stage.order());
     let unknown = json!({ "subject": "provider", "name": "nobody", "amount": null });

@@ -284,7 +284,7 @@ impl Reader {
     /// # Errors
     /// When the database cannot be reached or read.
     pub fn unsettled_contracts(&self, line: &LineId) -> Result<Vec<Contract>, Fault> {
-        self.read(|db| {
+        self.read_at_once(|db| {
             // Contracts are found by who ordered them or has them since, who has few lines.
             let owner = lines::table.find(uid(line.uuid())).select(lines::org);
             let owners: Vec<Uid> = on!(db, load, owner)?;

@@ -56,7 +56,7 @@ impl Reader {
     /// # Errors
     /// When the database cannot be reached or read.
     pub fn line(&self, id: &LineId) -> Result<Option<(Line, Balances)>, Fault> {
-        self.read(|db| {
+        self.read_at_once(|db| {
             let rows: Vec<LineRow> = on!(db, load, lines::table.find(uid(id.uuid())))?;
             Ok(with_balances(db, rows)?.pop())
         })
@@ -81,7 +81,7 @@ impl Reader {
         by: Minute,
         page: &Page<LineId>,
     ) -> Result<Slice<(Line, Balances)>, Fault> {
-        self.read(|db| {
+        self.read_at_once(|db| {
             let rows: Vec<LineRow> = page!(
                 db,
                 lines,
@@ -102,7 +102,7 @@ impl Reader {
         org: &Option<OrgId>,
         page: &Page<LineId>,
     ) -> Result<Slice<(Line, Balances)>, Fault> {
-        self.read(|db| {
+        self.read_at_once(|db| {
             let rows: Vec<LineRow> =
                 page!(db, lines, page, org.map(|org| lines::org.eq(uid(org.uuid()))))?;
             slice(rows, page.limit, |rows| with_balances(db, rows))

@@ -190,6 +190,21 @@ impl Reader {
             .map_err(|error| Fault::Database(format!("no connection to read from: {error}")))?;
         work(&mut db)
     }
+
+    /// As `read`, of one moment: what takes more than one statement does not see half of a commit.
+    pub(super) fn read_at_once<T>(
+        &self,
+        work: impl FnOnce(&mut Db) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        self.read(|db| {
+            load::begin_read(db)?;
+            let found = work(db);
+            let ended = db.run("ROLLBACK");
+            let found = found?;
+            ended?;
+            Ok(found)
+        })
+    }
 }
 
 impl std::fmt::Debug for Reader {

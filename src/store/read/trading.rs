@@ -78,7 +78,7 @@ impl Reader {
     /// # Errors
     /// When the database cannot be reached or read.
     pub fn contract(&self, id: &ContractId) -> Result<Option<Contract>, Fault> {
-        self.read(|db| {
+        self.read_at_once(|db| {
             let rows: Vec<ContractRow> = on!(db, load, contracts::table.find(uid(id.uuid())))?;
             Ok(whole(db, rows)?.pop())
         })
@@ -93,7 +93,7 @@ impl Reader {
         filter: &ContractFilter,
         page: &Page<ContractId>,
     ) -> Result<Slice<Contract>, Fault> {
-        self.read(|db| {
+        self.read_at_once(|db| {
             let rows = match filter.party {
                 None => contracts_where(db, filter, page, Side::Any)?,
                 // Each side has its index; asked at once, neither would serve.
