@@ -6,7 +6,7 @@ mod incidents;
 mod resales;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Engine;
 use super::billing::{InvoiceState, Party};
@@ -330,7 +330,8 @@ impl Engine {
             broken.push(format!("{} is {} and still held", quote.id, quote.state));
         }
         let derived = self.derived_deadlines();
-        let kept: std::collections::BTreeSet<_> = self.deadlines.facts().cloned().collect();
+        let [derived, kept]: [BTreeSet<_>; 2] =
+            [&derived, &self.deadlines].map(|it| it.facts().collect());
         for (at, due) in derived.symmetric_difference(&kept) {
             broken.push(format!("the deadline {due:?} at {at} is not the one that follows"));
         }

@@ -153,13 +153,13 @@ impl Engine {
                 offer.listing.turn(ListingState::SoldOut);
                 turned.push(offer.listing.clone());
             }
+            yard.free_changed(place, draw.window);
             if !touched.contains(&place) {
                 touched.push(place);
             }
         }
-        let whole = yard.occupy(draws);
+        yard.occupy(draws);
         for place in touched {
-            yard.free_changed(place, whole);
             let listing = &yard.offers[place].listing;
             out.listings.changed(listing.id, listing.clone());
         }

@@ -237,15 +237,17 @@ impl Contract {
         }
     }
 
-    /// What falls due for it by itself.
+    /// What falls due for it by itself, next. Nothing does before it starts.
     pub(super) fn deadlines(&self) -> impl Iterator<Item = (Micros, Due)> + use<> {
         let starts = (self.window.start(), Due::ContractStarts(self.id));
         let ends = (self.window.end(), Due::ContractEnds(self.id));
         let bills = (self.bills_at(), Due::ContractBills(self.id));
-        let starts = (self.state == ContractState::Scheduled).then_some(starts);
-        let ends = self.is_live().then_some(ends);
-        let due = [starts, ends, Some(bills)].into_iter().flatten();
-        due.map(|(instant, due)| (instant.micros(), due))
+        let due = match self.state {
+            ContractState::Scheduled => [Some(starts), None],
+            ContractState::Active => [Some(ends), Some(bills)],
+            _ => [None, Some(bills)],
+        };
+        due.into_iter().flatten().map(|(instant, due)| (instant.micros(), due))
     }
 
     pub(super) fn brief(&self) -> ContractBrief {
@@ -384,6 +386,7 @@ impl Engine {
     pub(super) fn start_contract(&mut self, at: &Stamp, id: ContractId, out: &mut Effects) {
         let contract = self.contracts.get_mut(id).expect("only a live contract starts");
         contract.become_state(ContractState::Active, at);
+        contract.deadlines().for_each(|(due_at, due)| self.deadlines.set(due_at, due));
         let contract = self.contracts.shared(id);
         self.tell_parties(at, EventKind::ContractActive, &contract, Some("scheduled"), out);
         out.contracts.changed(id, contract);

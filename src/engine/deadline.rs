@@ -1,6 +1,6 @@
 //! What falls due, and when. Drained by `Command::Tick`, a bounded number at a time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -43,41 +43,62 @@ pub enum Due {
     Sweep(SkuCode),
 }
 
-/// All of it, in order of time.
+/// All of it, in order of time. By instant first: contracts begin and end on the hour, so a few
+/// thousand instants have nearly all there is, and one more costs hardly more where a million are.
 #[derive(Debug, Default)]
 pub struct Deadlines {
-    pub(super) due: BTreeSet<(Micros, Due)>,
+    due: BTreeMap<Micros, BTreeSet<Due>>,
 }
 
 impl Deadlines {
     pub(super) fn set(&mut self, at: Micros, due: Due) {
-        self.due.insert((at, due));
+        self.due.entry(at).or_default().insert(due);
     }
 
     pub(super) fn clear(&mut self, at: Micros, due: Due) {
-        self.due.remove(&(at, due));
+        if let Some(then) = self.due.get_mut(&at) {
+            then.remove(&due);
+            if then.is_empty() {
+                self.due.remove(&at);
+            }
+        }
     }
 
     /// A market's queue is to be looked at further: on the next Tick, which is any instant after
     /// this one.
     pub(super) fn set_sweep(&mut self, now: Micros, sku: SkuCode) {
-        let later = Micros::new(now.count().saturating_add(1));
-        self.due.insert((later, Due::Sweep(sku)));
+        self.set(Micros::new(now.count().saturating_add(1)), Due::Sweep(sku));
     }
 
-    /// All of it, without the sweeps, which are no facts: after a restart every market is swept.
-    pub(super) fn facts(&self) -> impl Iterator<Item = &(Micros, Due)> {
-        self.due.iter().filter(|(_, due)| !matches!(due, Due::Sweep(_)))
+    /// All of it, in order, without the sweeps, which are no facts: after a restart every market is
+    /// swept.
+    pub(super) fn facts(&self) -> impl Iterator<Item = (Micros, &Due)> {
+        let each = self.due.iter().flat_map(|(at, then)| then.iter().map(|due| (*at, due)));
+        each.filter(|(_, due)| !matches!(due, Due::Sweep(_)))
     }
 
     /// The next deadline, whenever it is.
     pub(super) fn next(&self) -> Option<Micros> {
-        self.due.first().map(|(at, _)| *at)
+        self.due.first_key_value().map(|(at, _)| *at)
     }
 
     /// Takes the first deadline at or before `now`.
     pub(super) fn pop(&mut self, now: Micros) -> Option<(Micros, Due)> {
-        if self.next()? > now { None } else { self.due.pop_first() }
+        let mut first = self.due.first_entry().filter(|first| *first.key() <= now)?;
+        let at = *first.key();
+        let due = first.get_mut().pop_first().expect("an instant with nothing due is not kept");
+        if first.get().is_empty() {
+            first.remove();
+        }
+        Some((at, due))
+    }
+}
+
+impl FromIterator<(Micros, Due)> for Deadlines {
+    fn from_iter<I: IntoIterator<Item = (Micros, Due)>>(all: I) -> Self {
+        let mut deadlines = Self::default();
+        all.into_iter().for_each(|(at, due)| deadlines.set(at, due));
+        deadlines
     }
 }
 

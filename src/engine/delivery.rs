@@ -9,7 +9,6 @@ use super::bound;
 use super::charge::{Bill, less, sum};
 use super::command::{Answer, Stamp};
 use super::contract::Contract;
-use super::deadline::Due;
 use super::effect::{Change, Effects};
 use super::event::EventKind;
 use super::incident::Part;
@@ -282,8 +281,8 @@ impl Engine {
         until: Minute,
         out: &mut Effects,
     ) {
-        let due = self.contract(id).bills_at().micros();
-        self.deadlines.clear(due, Due::ContractBills(id));
+        let before = self.contract(id).deadlines();
+        before.for_each(|(due_at, due)| self.deadlines.clear(due_at, due));
         self.accrue(at, id, until, out);
         let credit = ladder_credit(self.contract(id));
         if !credit.is_zero() {
@@ -299,7 +298,7 @@ impl Engine {
         if contract.settled {
             self.contracts.let_go(id);
         } else {
-            self.deadlines.set(contract.bills_at().micros(), Due::ContractBills(id));
+            contract.deadlines().for_each(|(due_at, due)| self.deadlines.set(due_at, due));
         }
         if !bill.is_empty() {
             let window = window.unwrap_or(contract.window);

@@ -79,6 +79,11 @@ impl<K: Ord + Hash, T> Facts<K, T> {
         }
     }
 
+    fn room_for_as_much(&self) -> Self {
+        let facts = IndexMap::with_capacity_and_hasher(self.facts.len(), Hashing::default());
+        Self { facts, notes: 0 }
+    }
+
     /// In key order.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &Fact<T>)> {
         let mut facts: Vec<_> = self.facts.iter().collect();
@@ -175,6 +180,22 @@ pub struct Effects {
 }
 
 impl Effects {
+    /// Nothing yet, with room for as much as there is here: batches are much like those before them,
+    /// and to grow step by step costs more than to decide.
+    pub fn room_for_as_much(&self) -> Self {
+        Self {
+            listings: self.listings.room_for_as_much(),
+            orders: self.orders.room_for_as_much(),
+            contracts: self.contracts.room_for_as_much(),
+            accounts: self.accounts.room_for_as_much(),
+            event_heads: self.event_heads.room_for_as_much(),
+            entries: Vec::with_capacity(self.entries.len()),
+            events: Vec::with_capacity(self.events.len()),
+            kept: Vec::with_capacity(self.kept.len()),
+            ..Self::default()
+        }
+    }
+
     /// How often something was noted. It grows with every fact: two equal answers mean that nothing
     /// was.
     pub fn marks(&self) -> usize {

@@ -12,6 +12,7 @@ mod stack;
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::lane::Slate;
 use self::search::Search;
 pub(super) use self::stack::Stack;
 use super::capacity::Capacity;
@@ -134,9 +135,10 @@ pub(super) fn cheapest(
     buyer: Buyer,
     wanted: Wanted<'_>,
     now: Minute,
+    slate: &mut Slate,
 ) -> Result<Block, Box<Shortage>> {
     let search = Search::new(capacity, buyer, wanted, now);
-    search.block().ok_or_else(|| Box::new(shortage::explain(&search)))
+    search.block(slate).ok_or_else(|| Box::new(shortage::explain(&search)))
 }
 
 /// As `cheapest`, of one pool, for a block that has a place there already: it cannot start at
@@ -152,7 +154,7 @@ pub(super) fn in_pool(
     now: Minute,
 ) -> Result<Block, Box<Shortage>> {
     let search = Search { pool: Some(pool), ..Search::new(capacity, buyer, wanted, now) };
-    search.block().ok_or_else(|| {
+    search.block(&mut Slate::default()).ok_or_else(|| {
         let mut shortage = shortage::explain(&search);
         shortage.alternatives.retain(|it| match it.kind {
             AlternativeKind::FewerGpus | AlternativeKind::HigherPrice => true,
@@ -169,6 +171,7 @@ pub(super) fn fill(
     buyer: Buyer,
     wanted: Wanted<'_>,
     now: Minute,
+    slate: &mut Slate,
 ) -> Option<Block> {
-    Search::new(capacity, buyer, wanted, now).block()
+    Search::new(capacity, buyer, wanted, now).block(slate)
 }

@@ -110,6 +110,8 @@ pub struct Engine {
     deadlines: deadline::Deadlines,
     memory: remember::Memory,
     events: event::Heads,
+    /// No part of the market: what a search for a block writes on.
+    slate: matching::Slate,
 }
 
 impl Engine {
@@ -133,6 +135,7 @@ impl Engine {
             deadlines: deadline::Deadlines::default(),
             memory: remember::Memory::default(),
             events: event::Heads::default(),
+            slate: matching::Slate::default(),
         }
     }
 

@@ -255,7 +255,8 @@ impl Engine {
             changed_at: at.at,
         };
         let wanted = order.wanted(earliest);
-        match matching::cheapest(&self.capacity, buyer(&customer), wanted, at.next_minute()) {
+        let (who, now) = (buyer(&customer), at.next_minute());
+        match matching::cheapest(&self.capacity, who, wanted, now, &mut self.slate) {
             Ok(block) => {
                 let value = self.value_of(&block.draws, block.window);
                 let line = self.admits(customer.id, value)?;
@@ -452,7 +453,8 @@ impl Engine {
         if wanted.earliest > wanted.latest {
             return;
         }
-        let found = matching::fill(&self.capacity, buyer(customer), wanted, at.next_minute());
+        let (who, now) = (buyer(customer), at.next_minute());
+        let found = matching::fill(&self.capacity, who, wanted, now, &mut self.slate);
         let Some(block) = found else { return };
         let value = self.value_of(&block.draws, block.window);
         if self.concentrates(block.provider, &block.sku, value).is_err() {

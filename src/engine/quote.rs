@@ -88,7 +88,7 @@ impl Engine {
         let (earliest, latest) = self.admit_ask(at, &ask)?;
         let wanted = ask.wanted(earliest, latest);
         let buyer = Buyer { resales: hold_secs.is_none(), ..buyer(&customer) };
-        let mut block = matching::cheapest(&self.capacity, buyer, wanted, at.next_minute())
+        let mut block = matching::cheapest(&self.capacity, buyer, wanted, at.next_minute(), &mut self.slate)
             .map_err(Refusal::NoBlock)?;
         block.value = self.value_of(&block.draws, block.window);
         let mut quote = Quote {

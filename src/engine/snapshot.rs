@@ -9,7 +9,7 @@ use super::capacity::{Factory, Pool};
 use super::catalogue::{Catalogue, Region, Sku};
 use super::contract::Contract;
 use super::credit::{Application, Cap, Collection, Credit, Line};
-use super::deadline::Due;
+use super::deadline::{Deadlines, Due};
 use super::event::Heads;
 use super::incident::{Affected, Incident, Incidents};
 use super::ledger::{AccountKey, Balance, Ledger};
@@ -178,7 +178,7 @@ impl Engine {
         for order in orders {
             engine.book.add(order);
         }
-        engine.deadlines.due = engine.derived_deadlines();
+        engine.deadlines = engine.derived_deadlines();
         let markets: Vec<_> = engine.book.markets().cloned().collect();
         for sku in markets {
             engine.deadlines.set_sweep(now, sku);
@@ -206,7 +206,7 @@ impl Engine {
     }
 
     /// The deadlines that follow from the facts, without sweeps.
-    pub(super) fn derived_deadlines(&self) -> std::collections::BTreeSet<(Micros, Due)> {
+    pub(super) fn derived_deadlines(&self) -> Deadlines {
         let sessions = self
             .parties
             .sessions()

@@ -213,9 +213,9 @@ impl Yard {
         }
     }
 
-    /// Takes the room that a block's draws need, and answers its window. They add up to its size at
-    /// every instant, so one change does for all: the room of a busy pool is its longest schedule.
-    pub(super) fn occupy(&mut self, draws: &[Draw]) -> Window {
+    /// Takes the room that a block's draws need. They add up to its size at every instant, so one
+    /// change does for all: the room of a busy pool is its longest schedule.
+    pub(super) fn occupy(&mut self, draws: &[Draw]) {
         let start = draws.iter().map(|draw| draw.window.start()).min();
         let end = draws.iter().map(|draw| draw.window.end()).max();
         let window = start.zip(end).and_then(|(start, end)| Window::new(start, end));
@@ -223,7 +223,6 @@ impl Yard {
         let first = draws.iter().filter(|draw| draw.window.start() == window.start());
         let size: i64 = first.map(|draw| i64::from(draw.gpus)).sum();
         self.room.add(window, -size);
-        window
     }
 
     pub(super) fn stand(&mut self, offer: Offer) {

@@ -2,7 +2,7 @@
 
 use super::cover::{self, Cover, Starts};
 use super::lane::Slate;
-use super::single::{self, Stack};
+use super::single;
 use super::{Block, Buyer, Draw, Wanted};
 use crate::engine::capacity::{Capacity, Offer, Pool, Yard};
 use crate::engine::catalogue::Sku;
@@ -86,9 +86,8 @@ impl<'a> Search<'a> {
     }
 
     /// The best block, drawn.
-    pub(super) fn block(&self) -> Option<Block> {
-        let mut slate = Slate::new();
-        let found = self.best_on(&mut slate)?;
+    pub(super) fn block(&self, slate: &mut Slate) -> Option<Block> {
+        let found = self.best_on(slate)?;
         let draws = slate.draws_of(&found);
         let window = Window::lasting(found.start, self.minutes).expect("a block lasts");
         let again = || {
@@ -100,10 +99,10 @@ impl<'a> Search<'a> {
 
     /// The best block of all pools.
     pub(super) fn best(&self) -> Option<Found<'a>> {
-        self.best_on(&mut Slate::new())
+        self.best_on(&mut Slate::default())
     }
 
-    fn best_on(&self, slate: &mut Slate<'a>) -> Option<Found<'a>> {
+    fn best_on(&self, slate: &mut Slate) -> Option<Found<'a>> {
         let mut best: Option<Found<'a>> = None;
         for (place, code) in self.skus.iter().enumerate() {
             if !self.skus[..place].contains(code) {
@@ -202,13 +201,14 @@ impl<'a> Search<'a> {
         yard: &'a Yard,
         size: Gpus,
         window: Window,
-    ) -> impl Iterator<Item = &'a Offer> {
+    ) -> impl Iterator<Item = (usize, &'a Offer)> {
         let sizes = Sizes { least: size, most: size };
         let outline = yard.outline.as_ref();
         let may_have = move |place| outline.is_none_or(|outline| outline.may_have(place, window));
         let offers = yard.offers.iter().enumerate();
-        let offers = offers.filter(move |(place, _)| may_have(*place)).map(|(_, offer)| offer);
-        offers.filter(move |offer| self.hurdle(&offer.listing, sizes).is_none())
+        offers.filter(move |(place, offer)| {
+            may_have(*place) && self.hurdle(&offer.listing, sizes).is_none()
+        })
     }
 
     /// Those it may draw from when it starts at `start`.
@@ -309,7 +309,7 @@ impl<'a> Search<'a> {
         most: Worth,
     ) -> Option<(Minute, Worth)> {
         let window = starts.window();
-        let offers = self.stocked(yard, size, window);
+        let offers = self.stocked(yard, size, window).map(|(_, offer)| offer);
         let mut offers = offers.filter(|offer| !offer.free.is_zero_over(window));
         let first = offers.next()?;
         // The cheapest listing alone, most often: nothing can cost less, and with all others dearer
@@ -337,15 +337,15 @@ impl<'a> Search<'a> {
         size: Gpus,
         start: Minute,
         most: Worth,
-        stack: &mut Stack<'a>,
+        slate: &mut Slate,
     ) -> Option<Found<'a>> {
         let window = Window::lasting(start, self.minutes)?;
         if yard.may_be_short(window) && yard.room.min_over(window) < i64::from(size) {
             return None;
         }
         let offers = self.stocked(yard, size, window);
-        let offers = offers.filter(|offer| self.opens(&offer.listing) <= start);
-        let priced = single::price(offers, size, window, most, stack)?;
+        let offers = offers.filter(|(_, offer)| self.opens(&offer.listing) <= start);
+        let priced = single::price(offers, size, window, most, &mut slate.stack)?;
         Some(Found { yard, size, start, worth: priced.worth, first_seq: priced.first_seq })
     }
 
@@ -412,7 +412,7 @@ impl<'a> Search<'a> {
         most: Worth,
     ) -> Option<Cover> {
         let window = starts.window();
-        let offers = self.stocked(yard, size, window);
+        let offers = self.stocked(yard, size, window).map(|(_, offer)| offer);
         let offers = offers.filter(|offer| {
             self.opens(&offer.listing) <= starts.earliest && !offer.free.is_zero_over(window)
         });

@@ -4,9 +4,6 @@ use super::cover::count;
 use crate::engine::capacity::Offer;
 use crate::model::{Gpus, Minute, Window, Worth};
 
-/// Room for so many at first.
-const PIECES: usize = 16;
-
 /// A stretch in which GPUs are missing.
 #[derive(Debug, Clone, Copy)]
 struct Gap {
@@ -15,29 +12,21 @@ struct Gap {
     need: i64,
 }
 
-/// So many GPUs of one offer for a stretch.
+/// So many GPUs of one offer, by its place in its pool, for a stretch.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Take<'a> {
-    pub(super) offer: &'a Offer,
+pub(super) struct Take {
+    pub(super) place: usize,
     pub(super) window: Window,
     pub(super) gpus: Gpus,
 }
 
 /// What is missing before and after an offer, and what was taken: kept from one block to the next,
 /// so that nothing is allocated anew.
-#[derive(Debug)]
-pub(super) struct Stack<'a> {
+#[derive(Debug, Default)]
+pub(super) struct Stack {
     now: Vec<Gap>,
     next: Vec<Gap>,
-    pub(super) takes: Vec<Take<'a>>,
-}
-
-impl Stack<'_> {
-    /// With room for a block of a few pieces.
-    pub(super) fn new() -> Self {
-        let (now, next) = (Vec::with_capacity(PIECES), Vec::with_capacity(PIECES));
-        Self { now, next, takes: Vec::with_capacity(PIECES) }
-    }
+    pub(super) takes: Vec<Take>,
 }
 
 /// What a block is worth, and when its first draw was published.
@@ -47,14 +36,15 @@ pub(super) struct Priced {
     pub(super) first_seq: u64,
 }
 
-/// Stacks `offers`, which come cheapest first. `None` when something stays missing, or as soon as
+/// Stacks `offers`, each with its place, which come cheapest first. `None` when something stays missing, or as soon as
 /// it is known that the block costs more than `most`.
+#[expect(single_use_lifetimes, reason = "an `impl` argument cannot leave it unnamed")]
 pub(super) fn price<'a>(
-    offers: impl Iterator<Item = &'a Offer>,
+    offers: impl Iterator<Item = (usize, &'a Offer)>,
     size: Gpus,
     window: Window,
     most: Worth,
-    stack: &mut Stack<'a>,
+    stack: &mut Stack,
 ) -> Option<Priced> {
     let Stack { now, next, takes } = stack;
     takes.clear();
@@ -63,7 +53,7 @@ pub(super) fn price<'a>(
     let mut missing = i64::from(size) * window.minutes();
     let mut worth = Worth::ZERO;
     let mut first_seq = None;
-    for offer in offers {
+    for (place, offer) in offers {
         let price = offer.listing.price;
         // What is still missing costs at least as much as here.
         if worth.plus(price.worth(1, missing)) > most {
@@ -83,7 +73,7 @@ pub(super) fn price<'a>(
                 let taken = free.count().clamp(0, gap.need);
                 if taken > 0 {
                     let window = Window::new(start, end).expect("a step lies ahead");
-                    takes.push(Take { offer, window, gpus: count(taken) });
+                    takes.push(Take { place, window, gpus: count(taken) });
                     missing -= taken * window.minutes();
                 }
                 if taken > 0 && start == window.start() && first_seq.is_none() {

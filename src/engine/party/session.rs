@@ -190,9 +190,9 @@ mod tests {
         assert_eq!(after.previous_hash, Some(before.refresh_hash));
         assert_eq!(after.expires_at, market.now().plus_secs(MONTH), "it lives on");
         assert_eq!(market.out.sessions.get(&after.id), Some(&after));
-        let due = &market.engine.deadlines.due;
-        assert!(due.contains(&(after.expires_at, Due::SessionEnds(after.id))));
-        assert!(!due.contains(&(before.expires_at, Due::SessionEnds(after.id))));
+        let ends = Due::SessionEnds(after.id);
+        let due: Vec<_> = market.engine.deadlines.facts().filter(|(_, due)| **due == ends).collect();
+        assert_eq!(due, [(after.expires_at, &ends)]);
         market.ask(Actor::Anonymous, refresh(digest(1), digest(2))).expect("and so on");
     }
 
@@ -247,8 +247,8 @@ mod tests {
         let told = format!("{:?}", market.out.changes);
         assert!(told.contains("closed") && !told.contains("hash"), "{told}");
         assert_eq!(market.ask(owner, close()), Err(not_found));
-        let due = (session.expires_at, Due::SessionEnds(session.id));
-        assert!(!market.engine.deadlines.due.contains(&due));
+        let ends = Due::SessionEnds(session.id);
+        assert!(market.engine.deadlines.facts().all(|(_, due)| *due != ends));
     }
 
     #[test]

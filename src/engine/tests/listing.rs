@@ -203,7 +203,7 @@ fn the_books_follow_a_listing_from_draft_to_withdrawal() {
     assert_eq!(fair.books(), [20, 0, 20, 0]);
     let gone = fair.ask(Command::WithdrawListing { id: live.id });
     assert_eq!(gone, Err(Refusal::NotFound { kind: "listing" }));
-    let waiting = fair.market.engine.deadlines.due.iter();
+    let waiting = fair.market.engine.deadlines.facts();
     assert_eq!(waiting.filter(|(_, due)| matches!(due, Due::ListingEnds(_))).count(), 0);
 
     // What comes back after that goes off the market at once, and may be listed again.

@@ -5,12 +5,14 @@ use proptest::prelude::*;
 
 use super::naive::{self, CELLS, Found, Naive, Wish, build, cell, sites, wish};
 use crate::engine::capacity::Capacity;
-use crate::engine::matching::{Alternative, AlternativeKind, Block, Shortage, cheapest, fill};
+use crate::engine::matching::{
+    Alternative, AlternativeKind, Block, Shortage, Slate, cheapest, fill,
+};
 use crate::engine::order::Reason;
 use crate::model::{Code, Price};
 
 fn ask(capacity: &Capacity, wish: &Wish) -> Result<Block, Box<Shortage>> {
-    cheapest(capacity, wish.buyer, wish.wanted(), wish.now)
+    cheapest(capacity, wish.buyer, wish.wanted(), wish.now, &mut Slate::default())
 }
 
 /// A block as the oracle writes it.
@@ -99,7 +101,8 @@ fn check_shortage(
         prop_assert_eq!(Some(offer.value), found.worth.floor());
         prop_assert_eq!(Some(offer.price), average(&found, &changed));
         let taken = taken_at_its_word(wish, offer);
-        let block = fill(capacity, taken.buyer, taken.wanted(), taken.now);
+        let slate = &mut Slate::default();
+        let block = fill(capacity, taken.buyer, taken.wanted(), taken.now, slate);
         prop_assert_eq!(block.map(|block| block.value), Some(offer.value), "{}", kind);
     }
     let bound = match shortage.constraint {
@@ -138,8 +141,12 @@ proptest! {
             Ok(block) => {
                 let found = written(&block, wish.minutes);
                 prop_assert_eq!(Some(found), expected);
-                let again = fill(&capacity, wish.buyer, wish.wanted(), wish.now);
-                prop_assert_eq!(again, Some(block));
+                let mut slate = Slate::default();
+                for again in ["on a clean slate", "on a used one"] {
+                    let block_again =
+                        fill(&capacity, wish.buyer, wish.wanted(), wish.now, &mut slate);
+                    prop_assert_eq!(block_again.as_ref(), Some(&block), "{}", again);
+                }
             }
             Err(shortage) => {
                 prop_assert_eq!(None, expected);

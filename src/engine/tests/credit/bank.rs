@@ -136,7 +136,7 @@ impl Bank {
     }
 
     fn whole(&self) -> Whole {
-        let deadlines = self.engine.deadlines.due.iter().cloned();
+        let deadlines = self.engine.deadlines.facts().map(|(at, due)| (at, due.clone()));
         let is_ours = |(_, due): &(Micros, Due)| matches!(due, Due::LineRunsOff(_));
         (
             self.engine.credit.lines().cloned().collect(),
