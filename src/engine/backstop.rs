@@ -19,11 +19,11 @@ use super::effect::Effects;
 use super::event::EventKind;
 use super::listing::Listing;
 use super::matching::{Block, Draw};
-use super::order::{Ask, Order, OrderState, Start, TimeInForce};
+use super::order::{Ask, Order, Start};
 use super::program::{BackstopTerms, Program};
 use super::refusal::Refusal;
 use crate::model::id::{LineId, ListingId, OrderId, ProgramId};
-use crate::model::{Gpus, Micros, Minute, Money, Price, Schedule, Window, limits};
+use crate::model::{Gpus, Micros, Minute, Price, Schedule, Window, limits};
 
 const MINUTES_PER_HOUR: i64 = 60;
 /// How far a backstop looks at once.
@@ -286,35 +286,20 @@ fn block_of(listing: &Listing, window: Window, gpus: Gpus, price: Price) -> Bloc
 /// The vendor's order for a stretch, so that its purchase reads like any other.
 fn order_of(at: &Stamp, program: &Program, block: &Block, price: Price) -> Order {
     let start = block.window.start();
+    let ask = Ask {
+        skus: vec![block.sku.clone()],
+        regions: vec![block.region.clone()],
+        gpus: block.gpus,
+        min_gpus: None,
+        start: Start::At(start),
+        minutes: block.window.minutes(),
+        limit: Some(price),
+        workload: None,
+    };
+    let id = order_id(at, block.draws[0].listing, start);
     Order {
-        id: order_id(at, block.draws[0].listing, start),
-        org: program.vendor,
         client_order_id: Some(REFERENCE.to_owned()),
-        ask: Ask {
-            skus: vec![block.sku.clone()],
-            regions: vec![block.region.clone()],
-            gpus: block.gpus,
-            min_gpus: None,
-            start: Start::At(start),
-            minutes: block.window.minutes(),
-            limit: Some(price),
-            workload: None,
-        },
-        earliest: start,
-        latest: start,
-        time_in_force: TimeInForce::Ioc,
-        quote: None,
-        state: OrderState::Open,
-        reason: None,
-        explanation: None,
-        contract: None,
-        filled_gpus: 0,
-        value: None,
-        average: None,
-        hold: Money::ZERO,
-        seq: at.seq,
-        created_at: at.at,
-        changed_at: at.at,
+        ..Order::new(at, id, program.vendor, ask, (start, start))
     }
 }
 

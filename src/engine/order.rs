@@ -143,6 +143,38 @@ impl Reason {
 }
 
 impl Order {
+    /// An open order for now or never that has come to nothing yet; it may start in
+    /// `[earliest, latest]`.
+    pub(super) fn new(
+        at: &Stamp,
+        id: OrderId,
+        org: OrgId,
+        ask: Ask,
+        (earliest, latest): (Minute, Minute),
+    ) -> Self {
+        Self {
+            id,
+            org,
+            client_order_id: None,
+            ask,
+            earliest,
+            latest,
+            time_in_force: TimeInForce::Ioc,
+            quote: None,
+            state: OrderState::Open,
+            reason: None,
+            explanation: None,
+            contract: None,
+            filled_gpus: 0,
+            value: None,
+            average: None,
+            hold: Money::ZERO,
+            seq: at.seq,
+            created_at: at.at,
+            changed_at: at.at,
+        }
+    }
+
     pub(super) fn wanted(&self, from: Minute) -> Wanted<'_> {
         self.ask.wanted(self.earliest.max(from), self.latest)
     }
@@ -234,25 +266,9 @@ impl Engine {
             });
         }
         let mut order = Order {
-            id: place.id,
-            org: customer.id,
             client_order_id: place.client_order_id,
-            ask,
-            earliest,
-            latest,
             time_in_force,
-            quote: None,
-            state: OrderState::Open,
-            reason: None,
-            explanation: None,
-            contract: None,
-            filled_gpus: 0,
-            value: None,
-            average: None,
-            hold: Money::ZERO,
-            seq: at.seq,
-            created_at: at.at,
-            changed_at: at.at,
+            ..Order::new(at, place.id, customer.id, ask, (earliest, latest))
         };
         let wanted = order.wanted(earliest);
         let (who, now) = (buyer(&customer), at.next_minute());

@@ -12,7 +12,7 @@ use super::deadline::Due;
 use super::effect::Effects;
 use super::event::{EventData, EventKind};
 use super::matching::{self, Block, Buyer};
-use super::order::{Ask, Order, OrderState, Placed, TimeInForce, buyer};
+use super::order::{Ask, Order, Placed, buyer};
 use super::refusal::Refusal;
 use crate::model::id::{OrderId, OrgId, QuoteId};
 use crate::model::{Micros, Money, limits};
@@ -88,8 +88,9 @@ impl Engine {
         let (earliest, latest) = self.admit_ask(at, &ask)?;
         let wanted = ask.wanted(earliest, latest);
         let buyer = Buyer { resales: hold_secs.is_none(), ..buyer(&customer) };
-        let mut block = matching::cheapest(&self.capacity, buyer, wanted, at.next_minute(), &mut self.slate)
-            .map_err(Refusal::NoBlock)?;
+        let mut block =
+            matching::cheapest(&self.capacity, buyer, wanted, at.next_minute(), &mut self.slate)
+                .map_err(Refusal::NoBlock)?;
         block.value = self.value_of(&block.draws, block.window);
         let mut quote = Quote {
             id,
@@ -157,25 +158,9 @@ impl Engine {
         let mut quote = quote.clone();
         let start = quote.block.window.start();
         let order = Order {
-            id: place.id,
-            org: customer.id,
             client_order_id: place.client_order_id,
-            ask: quote.ask.clone(),
-            earliest: start,
-            latest: start,
-            time_in_force: TimeInForce::Ioc,
             quote: Some(id),
-            state: OrderState::Open,
-            reason: None,
-            explanation: None,
-            contract: None,
-            filled_gpus: 0,
-            value: None,
-            average: None,
-            hold: Money::ZERO,
-            seq: at.seq,
-            created_at: at.at,
-            changed_at: at.at,
+            ..Order::new(at, place.id, customer.id, quote.ask.clone(), (start, start))
         };
         if place.dry_run {
             return Ok(Answer::Order { order: Arc::new(order), contract: None });

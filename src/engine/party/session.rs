@@ -191,7 +191,8 @@ mod tests {
         assert_eq!(after.expires_at, market.now().plus_secs(MONTH), "it lives on");
         assert_eq!(market.out.sessions.get(&after.id), Some(&after));
         let ends = Due::SessionEnds(after.id);
-        let due: Vec<_> = market.engine.deadlines.facts().filter(|(_, due)| **due == ends).collect();
+        let due: Vec<_> =
+            market.engine.deadlines.facts().filter(|(_, due)| **due == ends).collect();
         assert_eq!(due, [(after.expires_at, &ends)]);
         market.ask(Actor::Anonymous, refresh(digest(1), digest(2))).expect("and so on");
     }
