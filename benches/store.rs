@@ -15,6 +15,8 @@
 mod billed;
 #[path = "../tests/cluster/mod.rs"]
 mod cluster;
+#[path = "../tests/dice/mod.rs"]
+mod dice;
 #[allow(dead_code, reason = "the tests use the rest of it")]
 #[path = "../tests/store/market.rs"]
 mod market;

@@ -261,6 +261,19 @@ impl Contract {
 }
 
 impl Contracts {
+    /// Those that hold these.
+    pub(super) fn from_parts(contracts: Vec<Arc<Contract>>) -> Self {
+        let mut undelivered = Undelivered::default();
+        contracts.iter().for_each(|contract| undelivered.add(contract, 1));
+        let unsettled = contracts.into_iter().map(|contract| (contract.id, contract)).collect();
+        Self { unsettled, undelivered }
+    }
+
+    /// All that are in memory, as they are shared, by id.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Contract>> {
+        self.unsettled.values()
+    }
+
     /// Keeps a contract as it has become. The only way to change what it is worth or has earned.
     pub(super) fn put(&mut self, contract: impl Into<Arc<Contract>>) -> Option<Arc<Contract>> {
         let contract = contract.into();

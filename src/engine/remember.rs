@@ -47,11 +47,17 @@ struct Waiting {
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 
 impl Memory {
-    /// The memory that holds these keys, oldest first.
-    pub(super) fn from_kept(kept: Vec<Kept>) -> Self {
-        let mut memory = Self::default();
-        kept.into_iter().for_each(|one| memory.hold(one));
-        memory
+    /// The memory that holds these keys, oldest first. All at once: a tree of what is sorted is
+    /// made in a fraction of the time.
+    ///
+    /// # Panics
+    /// When they are not in order, or one is there twice.
+    pub(super) fn from_kept(kept: &[Kept]) -> Self {
+        let is_ordered = kept.is_sorted_by_key(|one| one.expires_at);
+        assert!(is_ordered, "keys come in order of time");
+        let seen: BTreeMap<u128, Seen> = kept.iter().map(Kept::seen).collect();
+        assert_eq!(seen.len(), kept.len(), "a key is kept once");
+        Self { seen, queue: kept.iter().map(Kept::waiting).collect() }
     }
 
     /// The keys whose time has not run out at `now`, oldest first.
@@ -93,15 +99,26 @@ impl Memory {
     }
 
     fn hold(&mut self, kept: Kept) {
-        let Kept { key, seq, expires_at } = kept;
         let last = self.queue.back();
         assert!(
-            last.is_none_or(|last| last.expires_at <= expires_at),
+            last.is_none_or(|last| last.expires_at <= kept.expires_at),
             "keys come in order of time"
         );
-        let before = self.seen.insert(key.name, Seen { fingerprint: key.fingerprint, seq });
+        let (name, seen) = kept.seen();
+        let before = self.seen.insert(name, seen);
         assert!(before.is_none(), "a key is kept once");
-        self.queue.push_back(Waiting { expires_at, name: key.name });
+        self.queue.push_back(kept.waiting());
+    }
+}
+
+impl Kept {
+    fn seen(&self) -> (u128, Seen) {
+        let Self { key, seq, expires_at: _ } = *self;
+        (key.name, Seen { fingerprint: key.fingerprint, seq })
+    }
+
+    fn waiting(&self) -> Waiting {
+        Waiting { expires_at: self.expires_at, name: self.key.name }
     }
 }
 
@@ -167,7 +184,7 @@ mod tests {
         }
         let kept: Vec<Kept> = memory.kept(after(0)).collect();
         assert_eq!(kept, out.kept, "oldest first");
-        let rebuilt = Memory::from_kept(kept.clone());
+        let rebuilt = Memory::from_kept(&kept);
         assert_eq!(rebuilt.kept(after(0)).collect::<Vec<_>>(), kept);
         assert_eq!(fingerprint(&rebuilt, key(3)), Some(1_003));
         let left: Vec<Kept> = memory.kept(after(30 * DAY)).collect();

@@ -1,18 +1,20 @@
 //! The engine as plain values, and back: what the store loads at start, and the digest that shows
 //! that what is in the database rebuilds the same engine.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::billing::{Billing, Invoice, Payment, Payout, Period, Sums};
 use super::capacity::{Factory, Pool};
 use super::catalogue::{Catalogue, Region, Sku};
-use super::contract::Contract;
+use super::contract::{Contract, Contracts};
 use super::credit::{Application, Cap, Collection, Credit, Line};
 use super::deadline::{Deadlines, Due};
 use super::event::Heads;
 use super::incident::{Affected, Incident, Incidents};
-use super::ledger::{AccountKey, Balance, Ledger};
+use super::ledger::{Account, AccountKey, Balance, Book, Ledger};
 use super::listing::Listing;
 use super::order::Order;
 use super::party::{ApiKey, Organization, Parties, Session, User};
@@ -22,7 +24,7 @@ use super::remember::{Kept, Memory};
 use super::resale::draws_of;
 use super::{Engine, Settings};
 use crate::model::Micros;
-use crate::model::id::OrgId;
+use crate::model::id::{OrgId, PoolId};
 
 /// Everything that can still change, as facts. Schedules, queues and deadlines are derived from
 /// them.
@@ -53,7 +55,7 @@ pub struct Snapshot {
     /// Open.
     pub orders: Vec<Order>,
     /// Scheduled and active, and those not yet invoiced to their end.
-    pub contracts: Vec<Contract>,
+    pub contracts: Vec<Arc<Contract>>,
     /// Draft, open and overdue, and those of lines in collection.
     pub invoices: Vec<(Invoice, Sums)>,
     /// Whose reserves are still held.
@@ -71,6 +73,29 @@ pub struct Snapshot {
     pub event_heads: Vec<(OrgId, u64)>,
     /// Not expired at `now`, oldest first.
     pub kept: Vec<Kept>,
+}
+
+impl Snapshot {
+    /// What a glance shows of facts that do not go together, in a sentence: a book whose sides are
+    /// not equal, or lines that hold something else than orders, quotes and contracts want held.
+    /// Every start asks; the whole audit takes as long again as the start.
+    pub fn imbalance(&self) -> Option<String> {
+        for book in Book::ALL {
+            let own = self.accounts.iter().filter(|(key, _)| key.account.book() == *book);
+            let excess = own.map(|(_, it)| i128::from(it.debits) - i128::from(it.credits));
+            let excess: i128 = excess.sum();
+            if excess != 0 {
+                return Some(format!("the book {book} is out of balance by {excess}"));
+            }
+        }
+        let lines = self.accounts.iter().filter(|(key, _)| key.account == Account::ExpHeld);
+        let held: i128 = lines.map(|(key, it)| i128::from(it.net(key.account))).sum();
+        let wants = self.orders.iter().map(|it| it.hold);
+        let wants = wants.chain(self.quotes.iter().map(|it| it.block.value));
+        let wants = wants.chain(self.contracts.iter().map(|it| it.unaccrued()));
+        let wanted: i128 = wants.map(|amount| i128::from(amount.micros())).sum();
+        (held != wanted).then(|| format!("lines hold {held}, and {wanted} is to be held"))
+    }
 }
 
 impl Engine {
@@ -94,7 +119,7 @@ impl Engine {
             lines: self.credit.lines().cloned().collect(),
             quotes: self.quotes.open.values().cloned().collect(),
             orders: self.book.orders().cloned().collect(),
-            contracts: self.contracts.iter().cloned().collect(),
+            contracts: self.contracts.all().cloned().collect(),
             invoices: self.billing.with_sums().collect(),
             payments: self.billing.payments.values().cloned().collect(),
             payouts: self.billing.payouts.values().cloned().collect(),
@@ -149,25 +174,15 @@ impl Engine {
         engine.credit = Credit::from_parts(applications, lines, collections, caps);
         engine.billing = Billing::from_parts(invoices, payments, payouts, periods);
         engine.ledger = Ledger::from_parts(accounts, last_entry);
-        engine.memory = Memory::from_kept(kept);
+        engine.memory = Memory::from_kept(&kept);
+        drop(kept);
         engine.events = Heads { last: event_heads.into_iter().collect() };
         engine.restore_capacity(factories, pools, listings);
         for quote in quotes {
             engine.capacity.retake(quote.block.pool, &quote.block.draws);
             engine.quotes.open.insert(quote.id, quote);
         }
-        for mut contract in contracts {
-            for frozen in &mut contract.terms.programs {
-                *frozen = engine.programs.share(frozen);
-            }
-            engine.capacity.retake(contract.pool, &contract.homed(&contract.allocations));
-            for origin in contract.resale.iter_mut().flat_map(|it| &mut it.origins) {
-                origin.program = origin.program.take().map(|it| engine.programs.share(&it));
-            }
-            engine.capacity.offer_on(contract.pool, &draws_of(contract.offered()));
-            engine.stand_in(&contract);
-            engine.contracts.put(contract);
-        }
+        engine.restore_contracts(contracts);
         for incident in &incidents {
             for offer in incident.affected.iter().filter_map(Affected::waiting) {
                 engine.capacity.lend(offer.pool, &offer.parts);
@@ -184,6 +199,44 @@ impl Engine {
             engine.deadlines.set_sweep(now, sku);
         }
         engine
+    }
+
+    /// Contracts, and what they take, offer and stand in for. Pool by pool, as each pool's
+    /// quantities are added up at once.
+    fn restore_contracts(&mut self, mut contracts: Vec<Arc<Contract>>) {
+        for contract in &mut contracts {
+            self.share_programs(contract);
+        }
+        let mut by_pool: Vec<(PoolId, usize)> =
+            contracts.iter().enumerate().map(|(place, it)| (it.pool, place)).collect();
+        by_pool.sort_unstable();
+        for own in by_pool.chunk_by(|(one, _), (next, _)| one == next) {
+            let its = || own.iter().map(|(_, place)| contracts[*place].as_ref());
+            let homed: Vec<_> = its().map(|it| it.homed(&it.allocations)).collect();
+            self.capacity.retake_all(own[0].0, &homed);
+        }
+        for contract in &contracts {
+            if !contract.offered().is_empty() {
+                self.capacity.offer_on(contract.pool, &draws_of(contract.offered()));
+            }
+            self.stand_in(contract);
+        }
+        self.contracts = Contracts::from_parts(contracts);
+    }
+
+    /// So that restored contracts share the one copy of each version, as those made here do.
+    fn share_programs(&mut self, contract: &mut Arc<Contract>) {
+        let has_bought = contract.resale.as_ref().is_some_and(|it| !it.origins.is_empty());
+        if contract.terms.programs.is_empty() && !has_bought {
+            return;
+        }
+        let contract = Arc::make_mut(contract);
+        for frozen in &mut contract.terms.programs {
+            *frozen = self.programs.share(frozen);
+        }
+        for origin in contract.resale.iter_mut().flat_map(|it| &mut it.origins) {
+            origin.program = origin.program.take().map(|it| self.programs.share(&it));
+        }
     }
 
     fn restore_capacity(

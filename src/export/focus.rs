@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use super::{CHUNK, Fault, decimal, each, exact, gpu_hours};
+use super::{CHUNK, Fault, decimal, each, exact, gpu_hours, neutral};
 use crate::engine::billing::{Invoice, InvoiceLine, InvoiceState};
 use crate::engine::contract::Contract;
 use crate::model::id::OrgId;
@@ -82,7 +82,7 @@ enum Charge {
     Correction,
 }
 
-/// Who and what the rows speak of, by name.
+/// Who and what the rows speak of, by name, as cells: people chose these, all else is ours.
 #[derive(Debug)]
 struct Names {
     organizations: BTreeMap<OrgId, String>,
@@ -98,10 +98,11 @@ impl Names {
             |page| reader.organizations(&(), page),
             |org| org.id,
             |org| {
+                let name = neutral(&org.name).into_owned();
                 if org.capabilities.operator {
-                    issuer.clone_from(&org.name);
+                    issuer.clone_from(&name);
                 }
-                organizations.insert(org.id, org.name);
+                organizations.insert(org.id, name);
                 Ok(())
             },
         )?;
@@ -110,7 +111,7 @@ impl Names {
             |page| reader.regions(&(), page),
             |region| region.code.clone(),
             |region| {
-                regions.insert(region.code, region.name);
+                regions.insert(region.code, neutral(&region.name).into_owned());
                 Ok(())
             },
         )?;

@@ -9,6 +9,7 @@ pub mod journal;
 pub mod sheet;
 pub mod tables;
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use crate::model::id::OrgId;
@@ -93,6 +94,15 @@ fn each<T, Id>(
     }
 }
 
+/// A text as a cell of a CSV file: one that a spreadsheet would take for a formula begins with an
+/// apostrophe, which makes a text of it. Never for numbers, which begin with a minus rightly.
+fn neutral(text: &str) -> Cow<'_, str> {
+    match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        true => Cow::Owned(format!("'{text}")),
+        false => Cow::Borrowed(text),
+    }
+}
+
 /// An amount with all its six decimals: what every tool reads the same way.
 fn exact(amount: Money) -> String {
     decimal(amount.micros(), 6)
@@ -115,6 +125,23 @@ fn gpu_hours(minutes: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_is_no_formula() {
+        for (text, cell) in [
+            ("=1+1", "'=1+1"),
+            ("+49", "'+49"),
+            ("-2", "'-2"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\t=1", "'\t=1"),
+            ("\r=1", "'\r=1"),
+            ("a=1", "a=1"),
+            ("'=1", "'=1"),
+            ("", ""),
+        ] {
+            assert_eq!(neutral(text), cell, "{text:?}");
+        }
+    }
 
     #[test]
     fn amounts_are_written_out() {

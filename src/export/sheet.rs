@@ -8,7 +8,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 
-use super::{Fault, exact};
+use super::{Fault, exact, neutral};
 use crate::model::{Micros, Money};
 
 /// Which kind of file.
@@ -95,11 +95,11 @@ impl<W: Write + Send> Sheet<W> {
 }
 
 impl Cell {
-    /// As text; nothing when empty.
+    /// As it stands in a CSV file; nothing when empty.
     fn text(&self) -> String {
         match self {
             Self::Empty => String::new(),
-            Self::Text(text) => text.clone(),
+            Self::Text(text) => neutral(text).into_owned(),
             Self::Count(count) => count.to_string(),
             Self::Amount(amount) => exact(*amount),
             Self::Instant(instant) => instant.to_string(),
@@ -166,4 +166,22 @@ fn group<W: Write + Send>(
     group.close()?;
     rows.clear();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_made_harmless_and_numbers_are_left_alone() {
+        const COLUMNS: &[Column] = &[("name", Kind::Text), ("n", Kind::Count), ("m", Kind::Amount)];
+        let mut out = Vec::new();
+        let mut sheet = Sheet::new(Format::Csv, COLUMNS, &mut out).expect("a sheet");
+        let cost = Cell::Amount(Money::from_micros(-2_500_000));
+        let name = Cell::Text("=HYPERLINK(\"x\")".to_owned());
+        sheet.row(vec![name, Cell::Count(-7), cost]).expect("written");
+        sheet.finish().expect("written");
+        let written = String::from_utf8(out).expect("text");
+        assert_eq!(written, "name,n,m\n\"'=HYPERLINK(\"\"x\"\")\",-7,-2.500000\n");
+    }
 }

@@ -270,7 +270,8 @@ pub async fn list(
     door: Data<Door>,
 ) -> Reply {
     let page = page::page("contract", query.limit, query.cursor.as_deref())?;
-    let filter = ContractFilter { party: who.scope(), state: query.state, pool: query.pool_id };
+    let (party, state, pool) = (who.scope(), query.state, query.pool_id);
+    let filter = ContractFilter { party, provider: None, state, pool };
     let slice = door.read(move |reader| reader.contracts(&filter, &page)).await?;
     Ok(shown(&page::list("contract", slice, |one| one.id, |one| ContractView::from(&one))))
 }

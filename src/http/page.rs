@@ -141,6 +141,42 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_any_length_is_walked_with_one_page_in_memory() {
+        use std::cell::Cell;
+        /// Counts how many of its kind there are.
+        struct Thing<'a>(u64, &'a Cell<usize>);
+        impl Drop for Thing<'_> {
+            fn drop(&mut self) {
+                self.1.set(self.1.get() - 1);
+            }
+        }
+        let (there, most) = (Cell::new(0), Cell::new(0));
+        let make = |id| {
+            there.set(there.get() + 1);
+            most.set(there.get().max(most.get()));
+            Thing(id, &there)
+        };
+        let read = |page: &Page<u64>| {
+            let end = page.after.unwrap_or(100_001);
+            let start = end.saturating_sub(u64::from(page.limit)).max(1);
+            Ok(Slice { data: (start..end).rev().map(make).collect(), has_more: start > 1 })
+        };
+        let (mut count, mut sum) = (0, 0);
+        walk(
+            read,
+            |one| one.0,
+            |one| {
+                (count, sum) = (count + 1, sum + one.0);
+                true
+            },
+        )
+        .expect("it is read");
+        assert_eq!((count, sum), (100_000, 100_000 * 100_001 / 2));
+        let page = usize::try_from(limits::READ_AT_ONCE).expect("a small number");
+        assert_eq!(most.get(), page, "never more than a page");
+    }
+
+    #[test]
     fn a_long_list_is_read_to_its_end() {
         let all: Vec<u64> = (1..=2_500).rev().collect();
         let read = |page: &Page<u64>| {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::{PoisonError, RwLock};
 
@@ -123,24 +123,23 @@ impl Signer {
     }
 
     /// The signer whose key is in this file; made, readable by the owner only, when there is none.
+    /// Of servers that start at once one makes it, and the others read it.
     ///
     /// # Errors
     /// When the file cannot be read or written, or holds something else.
     pub fn open(path: &Path) -> io::Result<Self> {
-        match fs::read_to_string(path) {
-            Ok(pem) => {
-                let what = format!("{} is not an Ed25519 key in PEM", path.display());
-                let seed = read_pem(&pem).ok_or_else(|| io::Error::other(what))?;
-                Ok(Self::new(&seed))
-            }
-            Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
-                let mut seed = [0; 32];
-                rand::fill(&mut seed);
-                write_private(path, &write_pem(&seed))?;
-                Ok(Self::new(&seed))
-            }
-            Err(fault) => Err(fault),
-        }
+        let seed = match fs::read_to_string(path) {
+            Ok(pem) => read_pem(&pem),
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => None,
+            Err(fault) => return Err(fault),
+        };
+        // None yet, or not all of it: then whoever writes it has the file's lock.
+        let seed = match seed {
+            Some(seed) => Some(seed),
+            None => made_or_read(path)?,
+        };
+        let what = || format!("{} is not an Ed25519 key in PEM", path.display());
+        seed.map(|seed| Self::new(&seed)).ok_or_else(|| io::Error::other(what()))
     }
 
     /// A token for a person's session. `now` is real time whatever the market's clock shows: a
@@ -226,14 +225,24 @@ fn read_pem(pem: &str) -> Option<[u8; 32]> {
     der.strip_prefix(&PKCS8)?.try_into().ok()
 }
 
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
+/// Under the file's lock: what is in it, once it is not empty; until then a new key.
+fn made_or_read(path: &Path) -> io::Result<Option<[u8; 32]>> {
     let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
+    options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
+    file.lock()?;
+    let mut pem = String::new();
+    file.read_to_string(&mut pem)?;
+    if !pem.is_empty() {
+        return Ok(read_pem(&pem));
+    }
+    let mut seed = [0; 32];
+    rand::fill(&mut seed);
+    file.write_all(write_pem(&seed).as_bytes())?;
+    file.sync_all()?;
+    Ok(Some(seed))
 }
 
 /// Tokens whose signature was checked, by their digest: checking costs 60 microseconds, this one.
@@ -457,5 +466,23 @@ mod tests {
         }
         fs::write(&path, "not a key").expect("written");
         assert!(Signer::open(&path).is_err());
+    }
+
+    #[test]
+    fn servers_that_start_at_once_have_one_key() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for round in 0..50 {
+            let path = folder.path().join(format!("{round}.pem"));
+            let start = std::sync::Barrier::new(4);
+            let open = || {
+                start.wait();
+                Signer::open(&path).expect("one makes it, the others read it").jwks()
+            };
+            let keys = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
+                threads.into_iter().map(|it| it.join().expect("no panic")).collect::<Vec<_>>()
+            });
+            assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+        }
     }
 }

@@ -23,6 +23,22 @@ struct Step {
     count: i32,
 }
 
+/// From a minute on so many more, until another takes them away: what [`Schedule::add_many`] takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    from: i32,
+    by: i32,
+}
+
+impl Change {
+    /// So many more within a window.
+    pub fn within(window: Window, by: i64) -> [Self; 2] {
+        let by = i32::try_from(by).expect("counts are of GPUs in one market");
+        let back = by.checked_neg().expect("counts are of GPUs in one market");
+        [Self { from: kept(window.start()), by }, Self { from: kept(window.end()), by: back }]
+    }
+}
+
 /// What a change does to the step at one of its ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Edge {
@@ -94,6 +110,32 @@ impl Schedule {
             };
             self.steps[place] = Step { from: end, count: in_force };
         }
+    }
+
+    /// Raises the count by each of `changes`, as [`Self::add`] would one by one: all at once takes
+    /// a sort, and not a move of what lies behind for each. Leaves `changes` in another order.
+    pub fn add_many(&mut self, changes: &mut [Change]) {
+        changes.sort_unstable_by_key(|change| change.from);
+        let before = std::mem::take(&mut self.steps);
+        self.steps.reserve(before.len() + changes.len());
+        let (mut old, mut new) = (before.into_iter().peekable(), changes.iter().peekable());
+        let (mut was, mut raised) = (0, 0_i64);
+        loop {
+            let next = [old.peek().map(|step| step.from), new.peek().map(|change| change.from)];
+            let Some(from) = next.into_iter().flatten().min() else { break };
+            if let Some(step) = old.next_if(|step| step.from == from) {
+                was = step.count;
+            }
+            while let Some(change) = new.next_if(|change| change.from == from) {
+                raised += i64::from(change.by);
+            }
+            let raised = i32::try_from(raised).expect("counts are of GPUs in one market");
+            let count = plus(was, raised);
+            if count != self.steps.last().map_or(0, |last| last.count) {
+                self.steps.push(Step { from, count });
+            }
+        }
+        self.steps.shrink_to_fit();
     }
 
     /// Makes room for the steps that are born at places `first` and `last`, and closes the gaps of
@@ -411,6 +453,18 @@ mod tests {
                 Minute::new(start), Minute::new(latest), length, slot, count,
             );
             prop_assert_eq!(found, fit);
+        }
+
+        #[test]
+        fn many_at_once_are_one_after_the_other(before in changes(), then in changes()) {
+            let (mut at_once, _) = both(&before);
+            let (one_by_one, _) = both(&[before, then.clone()].concat());
+            let change = |&(start, length, by): &(i64, i64, i64)| {
+                Change::within(window(start, (start + length).min(SPAN)), by)
+            };
+            let mut changes: Vec<Change> = then.iter().flat_map(change).collect();
+            at_once.add_many(&mut changes);
+            prop_assert_eq!(at_once, one_by_one);
         }
 
         #[test]

@@ -36,7 +36,7 @@ pub fn start(
     scribe: Scribe,
     pace: Pace,
 ) -> Result<Desk, store::Fault> {
-    let loaded = store.load()?;
+    let loaded = sound(store.load()?)?;
     let shared = share(pace, Some(&loaded));
     let term = Term::begin(&shared, settings.clone(), scribe, loaded);
     let role = Role { settings, scribe, stands_by: false };
@@ -54,7 +54,7 @@ pub fn start_or_stand_by(
     scribe: Scribe,
     pace: Pace,
 ) -> Result<Desk, store::Fault> {
-    let (shared, term) = match store.load() {
+    let (shared, term) = match store.load().and_then(sound) {
         Ok(loaded) => {
             let shared = share(pace, Some(&loaded));
             let term = Term::begin(&shared, settings.clone(), scribe, loaded);
@@ -70,6 +70,13 @@ pub fn start_or_stand_by(
     };
     let role = Role { settings, scribe, stands_by: true };
     Ok(go_to_work(shared, store, role, term))
+}
+
+/// What was loaded, unless a glance shows that it does not go together.
+fn sound(loaded: Loaded) -> Result<Loaded, store::Fault> {
+    let imbalance = loaded.snapshot.imbalance();
+    let torn = imbalance.map(|it| store::Fault::Corrupt(format!("{it} (see `headroom verify`)")));
+    torn.map_or(Ok(loaded), Err)
 }
 
 /// What the writer is given for life.

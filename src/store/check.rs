@@ -4,11 +4,14 @@
 //! That what is sold is installed, or is in an incident, is not asked here but by the engine's own
 //! audit, over the same rows: it takes every schedule at once.
 
+mod counts;
+pub(super) mod glance;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::dsl::{exists, not, sql};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool};
+use diesel::sql_types::Bool;
 use uuid::Uuid;
 
 use super::link::{Db, on};
@@ -70,8 +73,9 @@ fn look(db: &mut Db) -> Result<Findings, Fault> {
     lines(db, &balances, &used, &mut found)?;
     listed(db, used, &mut found)?;
     filled_orders(db, &mut found)?;
-    references(db, &mut found)?;
-    keys(db, &meta, &mut found)?;
+    counts::references(db, &mut found)?;
+    counts::keys(db, &meta, &mut found)?;
+    counts::amendments(db, &mut found)?;
     Ok(found)
 }
 
@@ -103,54 +107,6 @@ impl Findings {
         }
         self.sentences
     }
-}
-
-/// A column whose every value is the key of another table's row: table, column, table, key.
-type Reference = [&'static str; 4];
-
-/// What a reservation writes refers to. PostgreSQL asks for these at birth only (see the migration
-/// `leaner`), so that a parent that somebody took away by hand is found here.
-const REFERENCES: [Reference; 9] = [
-    ["audit", "commit_no", "commits", "no"],
-    ["orders", "org", "organizations", "id"],
-    ["contracts", "order_id", "orders", "id"],
-    ["contracts", "line", "credit_lines", "id"],
-    ["contracts", "pool", "pools", "id"],
-    ["allocations", "contract", "contracts", "id"],
-    ["allocations", "listing", "listings", "id"],
-    ["events", "org", "event_heads", "org"],
-    ["incident_customers", "incident", "incidents", "id"],
-];
-
-#[derive(diesel::QueryableByName)]
-struct Count {
-    #[diesel(sql_type = BigInt)]
-    count: i64,
-}
-
-/// Whatever is referred to is there.
-fn references(db: &mut Db, found: &mut Findings) -> Result<(), Fault> {
-    for [table, column, parent, key] in REFERENCES {
-        let orphans = format!(
-            "SELECT count(*) AS count FROM {table} WHERE NOT EXISTS \
-             (SELECT 1 FROM {parent} AS parent WHERE parent.{key} = {table}.{column})"
-        );
-        let Count { count } = on!(db, get_result, diesel::sql_query(orphans))?;
-        found.unless(count == 0, || format!("{count} {table} are of {parent} that are not there"));
-    }
-    Ok(())
-}
-
-/// A key answers one command. Only those that are still remembered count: what has run out may be
-/// there a little longer, beside its successor.
-fn keys(db: &mut Db, meta: &MetaRow, found: &mut Findings) -> Result<(), Fault> {
-    let twice = diesel::sql_query(format!(
-        "SELECT count(*) - count(DISTINCT name) AS count FROM kept WHERE expires_at > {}",
-        meta.now_at
-    ));
-    let Count { count } = on!(db, get_result, twice)?;
-    found.unless(count == 0, || format!("{count} answers are kept under a key that has another"));
-    Ok(())
 }
 
 /// Each commit's hash follows from the one before and its records; the last is the one in `meta`.

@@ -2,11 +2,15 @@
 //! are.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 
 use diesel::dsl::{not, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
+use super::check::glance::glance;
 use super::link::{Db, on};
 use super::rows::billing::{
     InvoiceRow, PaymentRow, PayoutRow, PeriodRow, invoices, payments, payouts, periods,
@@ -49,14 +53,48 @@ pub const OPEN: &str = "state = 'open'";
 const DEMANDED: &str = "state IN ('draft', 'open', 'overdue')";
 pub const IN_TRANSIT: &str = "state = 'in_transit'";
 
+/// A market of fewer commands than that is loaded before a second connection has come about.
+const SMALL: u64 = 50_000;
+
+/// Chunks of contracts that may wait for the next one who does something with them.
+const WAITING: usize = 2;
+
 /// The whole present in one consistent read, whatever is being written meanwhile.
 pub fn load(db: &mut Db) -> Result<Loaded, Fault> {
+    at_once(db, |db| read(db, None))
+}
+
+/// As `load`, for the one who writes: with a second connection, so that a large market is read on
+/// two at a time. Nobody else commits, so both see the same; should they not, one does it alone. A
+/// database whose last commit is not whole is not loaded.
+pub fn load_quickly(
+    db: &mut Db,
+    open: impl FnOnce() -> Result<Db, Fault>,
+) -> Result<Loaded, Fault> {
+    at_once(db, |db| {
+        let meta: MetaRow = on!(db, first, meta::table)?;
+        glance(db, &meta)?;
+        let is_small = natural("meta.seq", meta.seq)? < SMALL;
+        // A database with no place for one more is loaded all the same.
+        let mut beside = if is_small { None } else { open().ok() };
+        let mut is_same = false;
+        if let Some(beside) = &mut beside {
+            begin_read(beside)?;
+            let seen: MetaRow = on!(beside, first, meta::table)?;
+            is_same = seen.commit_no == meta.commit_no;
+        }
+        read(db, beside.as_mut().filter(|_| is_same))
+    })
+}
+
+/// Does something in a transaction that sees one state of the database throughout.
+fn at_once<T>(db: &mut Db, work: impl FnOnce(&mut Db) -> Result<T, Fault>) -> Result<T, Fault> {
     begin_read(db)?;
-    let loaded = read(db);
+    let done = work(db);
     let ended = db.run("ROLLBACK");
-    let loaded = loaded?;
+    let done = done?;
     ended?;
-    Ok(loaded)
+    Ok(done)
 }
 
 /// Starts a transaction that sees one state of the database throughout.
@@ -70,12 +108,7 @@ pub fn begin_read(db: &mut Db) -> Result<(), Fault> {
 /// What a server that stands by shows: who may act and what is traded. `None` when the last commit
 /// is `seen` already.
 pub fn glimpse(db: &mut Db, seen: Option<u64>) -> Result<Option<Loaded>, Fault> {
-    begin_read(db)?;
-    let glimpsed = read_glimpse(db, seen);
-    let ended = db.run("ROLLBACK");
-    let glimpsed = glimpsed?;
-    ended?;
-    Ok(glimpsed)
+    at_once(db, |db| read_glimpse(db, seen))
 }
 
 fn read_glimpse(db: &mut Db, seen: Option<u64>) -> Result<Option<Loaded>, Fault> {
@@ -113,7 +146,7 @@ fn present(db: &mut Db) -> Result<Snapshot, Fault> {
     })
 }
 
-fn read(db: &mut Db) -> Result<Loaded, Fault> {
+fn read(db: &mut Db, beside: Option<&mut Db>) -> Result<Loaded, Fault> {
     let meta: MetaRow = on!(db, first, meta::table)?;
     let now = Micros::new(meta.now_at);
     let versions: Vec<VersionRow> = on!(db, load, program_versions::table)?;
@@ -142,6 +175,10 @@ fn read(db: &mut Db) -> Result<Loaded, Fault> {
     let bounds: Vec<CapRow> = on!(db, load, caps::table)?;
     let trouble: Vec<IncidentRow> =
         on!(db, load, incidents::table.filter(sql::<Bool>(OPEN)).order(incidents::id))?;
+    let (contracts, kept) = match beside {
+        None => (unsettled_contracts(db, &versions)?, remembered_keys(db, now)?),
+        Some(beside) => contracts_and_keys(db, beside, &versions, now)?,
+    };
     let snapshot = Snapshot {
         now,
         seq: natural("meta.seq", meta.seq)?,
@@ -160,7 +197,7 @@ fn read(db: &mut Db) -> Result<Loaded, Fault> {
         lines: entities(lines)?,
         quotes: entities(quotes)?,
         orders: open_orders(db)?,
-        contracts: unsettled_contracts(db, &versions)?,
+        contracts,
         invoices: unsettled_invoices(db)?,
         payments: entities(held)?,
         payouts: entities(under_way)?,
@@ -170,7 +207,7 @@ fn read(db: &mut Db) -> Result<Loaded, Fault> {
         incidents: entities(trouble)?,
         accounts: all_accounts(db)?,
         event_heads: present.event_heads,
-        kept: remembered_keys(db, now)?,
+        kept,
     };
     let number = natural("meta.commit_no", meta.commit_no)?;
     let hash = digest("meta.hash", &meta.hash)?;
@@ -198,31 +235,93 @@ fn open_orders(db: &mut Db) -> Result<Vec<Order>, Fault> {
     })
 }
 
-fn unsettled_contracts(db: &mut Db, versions: &Versions) -> Result<Vec<Contract>, Fault> {
+fn unsettled_contracts(db: &mut Db, versions: &Versions) -> Result<Vec<Arc<Contract>>, Fault> {
     in_chunks(Uid(uuid::Uuid::nil()), |after| {
-        let rows: Vec<ContractRow> = on!(
-            db,
-            load,
-            contracts::table
-                .filter(not(contracts::settled))
-                .filter(contracts::id.gt(after))
-                .order(contracts::id)
-                .limit(CHUNK)
-        )?;
+        let rows = some_contracts(db, after)?;
         let Some(last) = rows.last().map(|row| row.id) else { return Ok((Vec::new(), None)) };
-        let draws: Vec<AllocationRow> = on!(
-            db,
-            load,
-            allocations::table
-                .inner_join(contracts::table)
-                .filter(not(contracts::settled))
-                .filter(contracts::id.gt(after))
-                .filter(contracts::id.le(last))
-                .order((allocations::contract, allocations::place))
-                .select(allocations::all_columns)
-        )?;
-        Ok((join(rows, draws, versions)?, Some(last)))
+        let draws = their_draws(db, after, last)?;
+        Ok((shared(join(rows, draws, versions)?), Some(last)))
     })
+}
+
+/// The same and the keys, each step on a thread: rows of contracts come from one connection, what
+/// they draw from another, and a third puts them together. Contracts are nearly all that there is
+/// to load in a large market, and these steps take about as long as each other.
+fn contracts_and_keys(
+    db: &mut Db,
+    beside: &mut Db,
+    versions: &Versions,
+    now: Micros,
+) -> Result<(Vec<Arc<Contract>>, Vec<Kept>), Fault> {
+    let (rows_to, rows) = sync_channel::<(Uid, Vec<ContractRow>)>(WAITING);
+    let (whole_to, whole) = sync_channel(WAITING);
+    std::thread::scope(|scope| {
+        let drawing = scope.spawn(move || -> Result<(), Fault> {
+            for (after, rows) in rows {
+                let last = rows.last().map_or(after, |row| row.id);
+                let draws = their_draws(beside, after, last)?;
+                // Who hears no more has failed, and says why.
+                if whole_to.send((rows, draws)).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        let joining = scope.spawn(move || -> Result<Vec<Arc<Contract>>, Fault> {
+            let mut all = Vec::new();
+            for (rows, draws) in whole {
+                all.extend(shared(join(rows, draws, versions)?));
+            }
+            Ok(all)
+        });
+        let reading = in_chunks(Uid(uuid::Uuid::nil()), |after| {
+            let rows = some_contracts(db, after)?;
+            let last = rows.last().map(|row| row.id);
+            let is_heard = last.is_none() || rows_to.send((after, rows)).is_ok();
+            Ok((Vec::<()>::new(), last.filter(|_| is_heard)))
+        });
+        drop(rows_to);
+        let kept = reading.and_then(|_| remembered_keys(db, now));
+        // Whoever failed first is who it is about: the others only heard no more.
+        let drawn = drawing.join().unwrap_or_else(|panic| resume_unwind(panic));
+        let joined = joining.join().unwrap_or_else(|panic| resume_unwind(panic));
+        let (contracts, (), kept) = (joined?, drawn?, kept?);
+        Ok((contracts, kept))
+    })
+}
+
+/// A chunk of unsettled ones.
+fn some_contracts(db: &mut Db, after: Uid) -> Result<Vec<ContractRow>, Fault> {
+    on!(
+        db,
+        load,
+        contracts::table
+            .filter(not(contracts::settled))
+            .filter(contracts::id.gt(after))
+            .order(contracts::id)
+            .limit(CHUNK)
+    )
+}
+
+/// What the unsettled ones from one to another draw. In the order of contracts, as SQLite then goes
+/// by them: half the time of looking for the contract of each draw.
+fn their_draws(db: &mut Db, after: Uid, last: Uid) -> Result<Vec<AllocationRow>, Fault> {
+    on!(
+        db,
+        load,
+        allocations::table
+            .inner_join(contracts::table)
+            .filter(not(contracts::settled))
+            .filter(contracts::id.gt(after))
+            .filter(contracts::id.le(last))
+            .order((contracts::id, allocations::place))
+            .select(allocations::all_columns)
+    )
+}
+
+/// As the engine has them from then on, so that none of them is moved again.
+fn shared(contracts: Vec<Contract>) -> Vec<Arc<Contract>> {
+    contracts.into_iter().map(Arc::new).collect()
 }
 
 /// Draft, open and overdue ones: those of lines in default stay so until nothing of them is waited

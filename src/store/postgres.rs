@@ -153,7 +153,11 @@ impl Link {
         Ok(true)
     }
 
-    fn settle(&mut self) -> Result<(), Fault> {
+    /// Sets what the writer's connections have set.
+    ///
+    /// # Errors
+    /// When the server refuses or is gone.
+    pub fn settle(&mut self) -> Result<(), Fault> {
         self.wait(async |link| link.batch_execute(WRITER_SETTINGS).await).map_err(fault)
     }
 

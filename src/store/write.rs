@@ -144,7 +144,7 @@ impl Durable for Writer {
             Some(session) => session,
             None => self.take_over()?,
         };
-        let loaded = load::load(&mut session.db)?;
+        let loaded = load::load_quickly(&mut session.db, || beside(&self.place))?;
         self.session = Some(session);
         Ok(loaded)
     }
@@ -161,6 +161,18 @@ impl Durable for Writer {
 
     fn glimpse(&mut self, seen: Option<u64>) -> Result<Option<Loaded>, Fault> {
         self.second.as_mut().map_or(Ok(None), |second| second.glimpse(seen))
+    }
+}
+
+/// A second connection, to read a large market with.
+fn beside(place: &Place) -> Result<Db, Fault> {
+    match place {
+        Place::Sqlite(path) => Ok(Db::Sqlite(Box::new(sqlite::open_reader(path)?))),
+        Place::Postgres(address) => {
+            let mut link = postgres::Link::open(address)?;
+            link.settle()?;
+            Ok(Db::Postgres(Box::new(link)))
+        }
     }
 }
 

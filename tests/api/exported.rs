@@ -33,6 +33,7 @@ fn everybody_exports_what_is_theirs() {
     let row = focus.lines().nth(1).expect("a row");
     assert!(row.contains(&format!("{invoice},")) && row.contains(",Used,Usage,"), "{row}");
     assert!(row.contains(",19200.000000,"), "the whole charge: {row}");
+    assert!(row.contains(",'=Somewhere,"), "the region's name is no formula: {row}");
     assert_eq!(focus.lines().count(), 2, "{focus}");
     assert_eq!(file(&stage.customer, "/v1/exports/focus?month=2027-02").1.lines().count(), 1);
     for path in ["/v1/exports/focus", "/v1/exports/contracts", "/v1/exports/invoices"] {

@@ -10,6 +10,7 @@
 
 pub mod own;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -81,8 +82,11 @@ fn programs() -> Option<PathBuf> {
         .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
 }
 
+/// Somebody else's number and group.
+type User = Option<(u32, u32)>;
+
 /// Who runs PostgreSQL, which refuses root: nobody else when we are somebody else already.
-fn other_user() -> Option<(u32, u32)> {
+fn other_user() -> User {
     // The owner of this process's own folder in /proc.
     let uid = std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").ok()?);
     if uid != 0 {
@@ -99,42 +103,18 @@ fn other_user() -> Option<(u32, u32)> {
 impl Cluster {
     fn start(programs: &Path) -> Self {
         let user = other_user();
-        let folder = tempfile::Builder::new()
-            .prefix("headroom-pg-")
-            .tempdir_in("/tmp")
-            .expect("a temporary folder")
-            .keep();
+        let folder = folder_of(user, "headroom-pg-");
         let secret = folder.join("password");
         fs::write(&secret, PASSWORD).expect("a file for the password");
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("our own folder");
         if let Some((uid, gid)) = user {
-            chown(&folder, Some(uid), Some(gid)).expect("root may give it away");
             chown(&secret, Some(uid), Some(gid)).expect("root may give it away");
         }
-        let made = run_as(user, &programs.join("initdb"))
-            .args(["--username=headroom", "--auth-local=trust", "--auth-host=scram-sha-256"])
-            .args(["--encoding=UTF8", "--no-locale", "--no-sync", "--pwfile"])
-            .arg(&secret)
-            .arg("-D")
-            .arg(folder.join("data"))
-            .current_dir(&folder)
-            .output()
-            .expect("initdb starts");
-        assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        let asks = ["--auth-local=trust", "--auth-host=scram-sha-256", "--pwfile"].map(OsStr::new);
+        make_data(user, programs, &folder, &[&asks[..], &[secret.as_os_str()]].concat());
         let port = free_port();
-        let guard = run_as(user, Path::new("/bin/sh"))
-            .args(["-c", GUARD, "guard"])
-            .arg(programs)
-            .arg(&folder)
-            .arg(port.to_string())
-            .current_dir(&folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            // Ctrl-C at the terminal ends the tests; the rope then ends the cluster.
-            .process_group(0)
-            .spawn()
-            .expect("a shell starts");
+        let port_text = port.to_string();
+        let words = [programs.as_os_str(), folder.as_os_str(), OsStr::new(&port_text)];
+        let guard = guard(user, &folder, GUARD, &words);
         let cluster = Self { folder, port, databases: AtomicU32::new(0), _guard: guard };
         cluster.wait_until_up();
         cluster
@@ -155,6 +135,12 @@ impl Cluster {
         let name = format!("market_{}_{number}", std::process::id());
         execute(&self.url("postgres"), &format!("CREATE DATABASE {name}"));
         self.url(&name)
+    }
+
+    /// Drops a database that `fresh` made, whoever is still connected.
+    pub fn remove(&self, url: &str) {
+        let (_, name) = url.rsplit_once('/').expect("an address ends in the database's name");
+        execute(&self.url("postgres"), &format!("DROP DATABASE {name} WITH (FORCE)"));
     }
 
     /// The address of a database, through the socket.
@@ -208,7 +194,50 @@ fn spell(error: tokio_postgres::Error) -> String {
     cause.unwrap_or_else(|| error.to_string())
 }
 
-fn run_as(user: Option<(u32, u32)>, program: &Path) -> Command {
+/// A folder of the user's who runs PostgreSQL.
+fn folder_of(user: User, prefix: &str) -> PathBuf {
+    let folder = tempfile::Builder::new()
+        .prefix(prefix)
+        .tempdir_in("/tmp")
+        .expect("a temporary folder")
+        .keep();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("our own folder");
+    if let Some((uid, gid)) = user {
+        chown(&folder, Some(uid), Some(gid)).expect("root may give it away");
+    }
+    folder
+}
+
+/// Makes the data of a server in its folder, with these words of who is let in.
+fn make_data(user: User, programs: &Path, folder: &Path, words: &[&OsStr]) {
+    let made = run_as(user, &programs.join("initdb"))
+        .args(["--username=headroom", "--encoding=UTF8", "--no-locale", "--no-sync"])
+        .args(words)
+        .arg("-D")
+        .arg(folder.join("data"))
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .expect("initdb starts");
+    assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+}
+
+/// A shell that holds a server up until this process lets go of its standard input.
+fn guard(user: User, folder: &Path, script: &str, words: &[&OsStr]) -> Child {
+    run_as(user, Path::new("/bin/sh"))
+        .args(["-c", script, "guard"])
+        .args(words)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        // Ctrl-C at the terminal ends the tests; the rope then ends the server.
+        .process_group(0)
+        .spawn()
+        .expect("a shell starts")
+}
+
+fn run_as(user: User, program: &Path) -> Command {
     let mut command = Command::new(program);
     if let Some((uid, gid)) = user {
         command.uid(uid).gid(gid);

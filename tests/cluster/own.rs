@@ -1,13 +1,12 @@
 //! A PostgreSQL server of one test's own, that can be stopped, started and copied. As the shared
 //! one, it ends and its folder goes when the test's process ends.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::{free_port, other_user, programs, run_as};
+use super::{User, free_port, other_user, programs, run_as};
 
 /// What ends the server when this process lets go of the rope.
 const GUARD: &str = r#"
@@ -20,7 +19,7 @@ rm -rf "$2"
 #[derive(Debug)]
 pub struct Own {
     programs: PathBuf,
-    user: Option<(u32, u32)>,
+    user: User,
     folder: PathBuf,
     port: u16,
     /// What it is started with, beyond where it is.
@@ -34,14 +33,8 @@ impl Own {
         // The same words about a missing installation as of the shared one.
         super::shared()?;
         let own = Self::in_a_folder("");
-        let made = own
-            .program("initdb")
-            .args(["--username=headroom", "--auth=trust", "--encoding=UTF8", "--no-locale"])
-            .args(["--no-sync", "-D"])
-            .arg(own.data())
-            .output()
-            .expect("initdb starts");
-        assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        let let_in = [OsStr::new("--auth=trust")];
+        super::make_data(own.user, &own.programs, &own.folder, &let_in);
         own.start();
         Some(own)
     }
@@ -78,25 +71,9 @@ impl Own {
         let initdb = fs::canonicalize(initdb).expect("it is there");
         let programs = initdb.parent().expect("a file is in a folder").to_owned();
         let user = other_user();
-        let folder = tempfile::Builder::new()
-            .prefix("headroom-own-")
-            .tempdir_in("/tmp")
-            .expect("a temporary folder")
-            .keep();
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("our own folder");
-        if let Some((uid, gid)) = user {
-            chown(&folder, Some(uid), Some(gid)).expect("root may give it away");
-        }
-        let guard = run_as(user, Path::new("/bin/sh"))
-            .args(["-c", GUARD, "guard"])
-            .args([&programs, &folder])
-            .current_dir(&folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .expect("a shell starts");
+        let folder = super::folder_of(user, "headroom-own-");
+        let words = [programs.as_os_str(), folder.as_os_str()];
+        let guard = super::guard(user, &folder, GUARD, &words);
         let settings = settings.to_owned();
         Self { programs, user, folder, port: free_port(), settings, _guard: guard }
     }

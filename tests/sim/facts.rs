@@ -151,7 +151,7 @@ impl Facts {
             lines: live(&self.lines, |one| one.state != LineState::Closed),
             quotes: live(&self.quotes, |one| one.state == QuoteState::Open),
             orders: live(&self.orders, |one: &Order| one.state == OrderState::Open),
-            contracts: live(&self.contracts, |one: &Contract| !one.settled),
+            contracts: self.contracts.values().filter(|one| !one.settled).cloned().collect(),
             invoices: invoices.into_iter().map(|one| self.with_sums(one)).collect(),
             payments: live(&self.payments, |one| !one.freed),
             payouts: live(&self.payouts, |one| one.state == PayoutState::InTransit),

@@ -6,6 +6,7 @@
 //! `HEADROOM_SIM_SEED=123` one.
 
 mod crowd;
+#[path = "../dice/mod.rs"]
 mod dice;
 mod disk;
 mod facts;

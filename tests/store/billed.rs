@@ -19,7 +19,8 @@ use headroom::engine::resale::{Gain, Offered, Origin, Resale, Source};
 use headroom::model::id::*;
 use headroom::model::*;
 
-use crate::sample::{Dice, Sample, grown};
+use crate::dice::Dice;
+use crate::sample::{Sample, grown};
 
 pub fn sla(dice: &mut Dice) -> Vec<SlaStep> {
     dice.some(3, |dice| SlaStep { below: dice.count(), credit: dice.count() })

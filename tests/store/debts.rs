@@ -6,6 +6,8 @@ use crate::market::Market;
 use crate::market::debt::STEPS;
 use crate::sample::{Sample, batch};
 use crate::{Place, twin};
+use std::sync::Arc;
+
 use headroom::engine::billing::{InvoiceLine, InvoiceState, PayoutState, PeriodState};
 use headroom::engine::contract::ContractState;
 use headroom::engine::credit::LineState;
@@ -159,7 +161,8 @@ fn contracts_wait_until_they_are_invoiced(place: &Place) {
         let mut theirs = market.engine.snapshot().contracts;
         theirs.retain(|contract| contract.line == line.id);
         seen += theirs.len();
-        assert_eq!(reader.unsettled_contracts(&line.id).unwrap(), theirs);
+        let read = reader.unsettled_contracts(&line.id).unwrap();
+        assert_eq!(read.into_iter().map(Arc::new).collect::<Vec<_>>(), theirs);
     }
     // Those that were ordered, and what the vendor's backstop bought.
     assert!(seen > 40);

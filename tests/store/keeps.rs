@@ -88,7 +88,7 @@ fn assert_snapshot(snapshot: &Snapshot, market: &Sample, seq: u64) {
         lines: only(kept.lines, |thing| thing.state != LineState::Closed),
         quotes: only(kept.quotes, |thing| thing.state == QuoteState::Open),
         orders: only(kept.orders, |thing| thing.state == OrderState::Open),
-        contracts: only(kept.contracts, |thing| !thing.settled),
+        contracts: only(kept.contracts, |thing| !thing.settled).into_iter().map(Arc::new).collect(),
         invoices: only(kept.invoices, |thing| {
             use InvoiceState::{Draft, Open, Overdue};
             matches!(thing.state, Draft | Open | Overdue)

@@ -5,6 +5,8 @@
 mod billed;
 #[path = "../cluster/mod.rs"]
 mod cluster;
+#[path = "../dice/mod.rs"]
+mod dice;
 mod market;
 mod sample;
 

@@ -3,7 +3,7 @@
 #[path = "market/debt.rs"] // also where a bench borrows this file
 pub mod debt;
 
-use crate::sample::Dice;
+use crate::dice::Dice;
 use headroom::engine::amendment::Change;
 use headroom::engine::billing::Payable;
 use headroom::engine::capacity::{FactoryState, Phase};
@@ -74,7 +74,7 @@ impl Market {
     fn put_up(seed: u64, customers: usize, backstop: Option<BackstopTerms>) -> Self {
         let mut market = Self {
             engine: Engine::new(Settings::default()),
-            dice: Dice(seed),
+            dice: Dice::new(seed),
             now: START * 60_000_000,
             seq: 0,
             number: 0,

@@ -67,6 +67,11 @@ fn lists_are_filtered_by_exact_fields(place: &Place) {
             reader.contracts(&filter, &all()).unwrap().data,
             newest(&market.contracts, |it| of(it.customer) || of(it.provider))
         );
+        let filter = ContractFilter { provider: some, ..ContractFilter::default() };
+        assert_eq!(
+            reader.contracts(&filter, &all()).unwrap().data,
+            newest(&market.contracts, |it| of(it.provider))
+        );
         let filter = ListingFilter { owner_or_public: some, ..ListingFilter::default() };
         let public = |it: &Listing| matches!(it.state, ListingState::Live | ListingState::SoldOut);
         assert_eq!(

@@ -74,6 +74,7 @@ fn the_audit_finds_what_was_tampered_with(place: &Place) {
         ("DELETE FROM contracts WHERE billed_to = start_at", "allocations are of contracts"),
         ("UPDATE allocations SET listing = contract", "allocations are of listings"),
         ("UPDATE events SET org = id", "events are of event_heads"),
+        ("UPDATE contracts SET amendments = amendments + 1", "other changes on record"),
     ];
     for (tamper, told) in tampers {
         let place = place.another();

@@ -1,6 +1,7 @@
 //! Markets made of dice: every kind of thing with odd values, to see that a store keeps all of them.
 
 use crate::billed::{bill, resale, sizes, sla, source};
+use crate::dice::Dice;
 use headroom::engine::amendment::Amendment;
 use headroom::engine::billing::{Invoice, InvoiceLine, Payment, Payout, Period};
 use headroom::engine::capacity::{Factory, FactoryState, Maintenance, Phase, Pool};
@@ -34,26 +35,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// A fixed sequence of numbers that look thrown (splitmix64).
-pub struct Dice(pub u64);
-
 impl Dice {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    pub fn below(&mut self, most: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(most).unwrap()).unwrap()
-    }
-
-    pub fn pick<T: Clone>(&mut self, of: &[T]) -> T {
-        of[self.below(of.len())].clone()
-    }
-
     pub fn maybe<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
         if self.below(2) == 0 { None } else { Some(make(self)) }
     }
@@ -167,8 +149,8 @@ impl Sample {
         let mut market = Self::default();
         for place in 0..size {
             // What never changes comes from its own dice, thrown in the same order every time.
-            let still = &mut Dice(fixed.wrapping_add(u64::try_from(place).unwrap() << 20));
-            let dice = &mut Dice(moving.wrapping_add(u64::try_from(place).unwrap() << 40));
+            let still = &mut Dice::new(fixed.wrapping_add(u64::try_from(place).unwrap() << 20));
+            let dice = &mut Dice::new(moving.wrapping_add(u64::try_from(place).unwrap() << 40));
             market.parties(place, still, dice);
             market.catalogue(place, still, dice);
             market.credit(place, still, dice);

@@ -1,6 +1,8 @@
 //! A market from before there were invoices goes on: its rows survive the schema's change, what was
 //! earned is invoiced, and what had not begun earns as anything does.
 
+use std::sync::Arc;
+
 use crate::market::Market;
 use crate::{Place, twin};
 use headroom::engine::billing::InvoiceState;
@@ -73,7 +75,7 @@ fn a_market_from_before_there_were_invoices_goes_on(place: &Place) {
     let loaded = writer.load().unwrap();
     let mut expected = before;
     // There was no ladder of credits then.
-    expected.contracts.iter_mut().for_each(|contract| contract.terms.sla.clear());
+    expected.contracts.iter_mut().for_each(|it| Arc::make_mut(it).terms.sla.clear());
     for line in &mut expected.lines {
         line.review_at = line.created_at.minute().plus(262_800);
     }
@@ -92,7 +94,7 @@ fn a_market_from_before_there_were_invoices_goes_on(place: &Place) {
     let lines = invoices.iter().flat_map(|it| reader.invoice_lines(&it.id).unwrap());
     let billed: BTreeMap<_, _> =
         lines.map(|line| (line.contract, (line.bill.amount(), line.bill.delivered))).collect();
-    let is_over = |it: &&Contract| it.state == ContractState::Completed;
+    let is_over = |it: &&Arc<Contract>| it.state == ContractState::Completed;
     for contract in expected.contracts.iter().filter(is_over) {
         let whole = (contract.value, contract.gpu_minutes());
         assert_eq!(billed.get(&contract.id), Some(&whole), "of {}", contract.id);

@@ -4,6 +4,7 @@
 //! Everything here is derived from entities and can be built anew from them. Knows no command and
 //! no effect.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use crate::engine::incident::Part;
 use crate::engine::listing::{Listing, ListingState};
 use crate::engine::matching::Draw;
 use crate::model::id::{FactoryId, ListingId, PoolId};
+use crate::model::schedule::Change;
 use crate::model::{Minute, Price, RegionCode, Schedule, SkuCode, Window, limits};
 
 /// A listing as the matcher sees it: the offer and what of it is free.
@@ -289,6 +291,28 @@ impl Capacity {
                 Some(offer) => yard.offers[offer].free.add(draw.window, -gpus),
                 None => yard.listed.add(draw.window, gpus),
             }
+        }
+    }
+
+    /// As `retake`, of all contracts of a pool at once. `draws` are theirs.
+    pub(in crate::engine) fn retake_all(&mut self, pool: PoolId, draws: &[Cow<'_, [Draw]>]) {
+        let at = self.index(pool);
+        let yard = &mut self.yards[at];
+        let (mut room, mut listed) = (Vec::new(), Vec::new());
+        let mut free: Vec<Vec<Change>> = vec![Vec::new(); yard.offers.len()];
+        for draw in draws.iter().flat_map(|its| its.iter()) {
+            let gpus = i64::from(draw.gpus);
+            let taken = Change::within(draw.window, -gpus);
+            room.extend(taken);
+            match yard.offer_at(draw.listing, draw.price) {
+                Some(offer) => free[offer].extend(taken),
+                None => listed.extend(Change::within(draw.window, gpus)),
+            }
+        }
+        yard.room.add_many(&mut room);
+        yard.listed.add_many(&mut listed);
+        for (offer, mut changes) in yard.offers.iter_mut().zip(free) {
+            offer.free.add_many(&mut changes);
         }
     }
 

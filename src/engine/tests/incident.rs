@@ -307,7 +307,7 @@ fn a_shortfall_that_no_incident_knows_of_is_found() {
     assert!(none.contains("16 short at") && none.contains("no incident says"), "{none}");
     let fewer = found(|it| it.incidents[0].affected[0].missing[0].gpus = 12);
     assert!(fewer.contains("16 short at"), "{fewer}");
-    let unflagged = found(|it| it.contracts[0].degraded = false);
+    let unflagged = found(|it| std::sync::Arc::make_mut(&mut it.contracts[0]).degraded = false);
     assert!(unflagged.contains("is short and no incident says so"), "{unflagged}");
     let closed = found(|it| {
         it.incidents[0].state = crate::engine::incident::IncidentState::Closed;

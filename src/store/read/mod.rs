@@ -51,10 +51,12 @@ pub struct OrderFilter {
     pub client_order_id: Option<String>,
 }
 
-/// What contracts a caller wants to see; `party` is the customer or the provider.
+/// What contracts a caller wants to see; `party` is the customer or the provider, `provider` the
+/// provider alone: where both are given, `party` counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ContractFilter {
     pub party: Option<OrgId>,
+    pub provider: Option<OrgId>,
     pub state: Option<crate::engine::contract::ContractState>,
     pub pool: Option<PoolId>,
 }

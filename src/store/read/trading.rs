@@ -95,7 +95,10 @@ impl Reader {
     ) -> Result<Slice<Contract>, Fault> {
         self.read_at_once(|db| {
             let rows = match filter.party {
-                None => contracts_where(db, filter, page, Side::Any)?,
+                None => {
+                    let side = filter.provider.map_or(Side::Any, Side::Provider);
+                    contracts_where(db, filter, page, side)?
+                }
                 // Each side has its index; asked at once, neither would serve.
                 Some(party) => {
                     let ordered = contracts_where(db, filter, page, Side::Customer(party))?;
@@ -217,7 +220,7 @@ fn contracts_where(
     page: &Page<ContractId>,
     side: Side,
 ) -> Result<Vec<ContractRow>, Fault> {
-    let ContractFilter { party: _, state, pool } = filter;
+    let ContractFilter { party: _, provider: _, state, pool } = filter;
     let (customer, holder, provider) = match side {
         Side::Any => (None, None, None),
         Side::Customer(org) => (Some(org), None, None),
