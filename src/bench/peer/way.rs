@@ -168,10 +168,10 @@ const STATEMENTS: [&str; 11] = [
     "INSERT INTO kept (name, status, body) VALUES ($1, 201, $2)",
 ];
 
-/// Four hundred days from now, with plenty in each hour.
+/// Plenty in each hour of 310 days from now: orders start within 301 and last three at most.
 const HOURS_STOCK: &str = "INSERT INTO hours \
      SELECT listing, extract(epoch FROM now())::bigint / 3600 + hour, 2500000 \
-     FROM generate_series(0, $1::bigint - 1) AS listing, generate_series(0, 400 * 24) AS hour";
+     FROM generate_series(0, $1::bigint - 1) AS listing, generate_series(0, 310 * 24) AS hour";
 
 /// Locks and takes the hours in their order, because the index is walked in it: see `Link::new`.
 /// It changes fewer rows than there are hours where one of them has too little.
