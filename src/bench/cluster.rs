@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{Error, Result};
 use std::net::TcpListener;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -44,6 +44,18 @@ impl Cluster {
     /// # Errors
     /// When PostgreSQL is not installed, or does not start.
     pub fn start(parent: &Path, settings: &[(&str, &str)]) -> Result<Self> {
+        Self::start_by(parent, settings, |_| None)
+    }
+
+    /// The same, where `launcher` may give a script that starts the server's program in its stead.
+    ///
+    /// # Errors
+    /// As [`Cluster::start`].
+    pub fn start_by(
+        parent: &Path,
+        settings: &[(&str, &str)],
+        launcher: impl FnOnce(&Path) -> Option<String>,
+    ) -> Result<Self> {
         let initdb = binary("initdb").ok_or_else(|| Error::other("PostgreSQL is not installed"))?;
         let port = free_port()?;
         let folder = parent.join(format!("postgres-{port}"));
@@ -76,7 +88,16 @@ impl Cluster {
         let before = fs::read_to_string(&path)?;
         fs::write(&path, before + &configuration)?;
         let log = cluster.folder.join("log");
-        cluster.control(&["-w", "-t", "60", "-l", &log.to_string_lossy(), "start"])?;
+        let (log, program) = (log.to_string_lossy(), initdb.with_file_name("postgres"));
+        let mut start = vec!["-w", "-t", "60", "-l", &log, "start"];
+        let path = cluster.folder.join("launcher");
+        let launch = path.to_string_lossy();
+        if let Some(script) = launcher(&program) {
+            fs::write(&path, script)?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+            start.extend(["-p", &launch]);
+        }
+        cluster.control(&start)?;
         Ok(cluster)
     }
 

@@ -3,70 +3,51 @@
 
 use std::path::PathBuf;
 
-use super::clerk::Clerk;
+use clap::Args;
+
+use super::author::{Aim, Author};
+use super::delay::Delay;
 use super::load::{self, Load};
-use super::market::{Demand, Market, Reach, Shape, Starts};
-use super::peer::{self, Listings, Way};
+use super::peer::{self, Way};
 use super::place::{Kind, Place, Places};
 use super::server::Server;
 use super::sheet::{Cell, Sheet, Target};
-use super::{Bench, Trouble};
-use crate::engine::order::{Ask, Start};
-use crate::http::secret::{Purpose, Secret};
-use crate::model::Minute;
-use crate::sequencer::{Clock, Written};
+use super::{Bench, Trouble, What};
 use crate::store::{self, Durable as _};
 
-const CONNECTIONS: [usize; 4] = [1, 16, 64, 128];
+/// How `bench http` is run.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Http {
+    /// Make each fsync of every database take so many microseconds longer, as on a slower disk (0:
+    /// only watch them). Needs strace and a PostgreSQL that is started here
+    #[arg(long, value_name = "MICROS", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    pub fsync_delay_us: Option<u32>,
+    /// Only these subjects: those whose name has this word, such as SQLite or "row locks"
+    #[arg(long, value_name = "WORD")]
+    pub only: Option<String>,
+    /// Only these numbers of connections
+    #[arg(long, value_name = "COUNTS", value_delimiter = ',',
+        value_parser = clap::value_parser!(u16).range(1..=1_024))]
+    pub connections: Vec<u16>,
+}
+
+const CONNECTIONS: [u16; 4] = [1, 16, COMPARED, 128];
 /// The number of connections at which the peers' pools are tuned and the ratio is taken.
-const COMPARED: usize = 64;
+const COMPARED: u16 = 64;
+/// Connections of a load that is sent on time, whether answers come or not.
+const POURED: u16 = 128;
 /// A bound on one measurement: its requests are made before the clock starts.
 const REQUESTS_MAX: usize = 80_000;
 /// Pool sizes that a peer is tried with.
 const POOLS: [usize; 5] = [4, 8, 16, 32, 64];
-const CUSTOMERS: usize = 128;
-const DEMAND: Demand = Demand { starts: Starts::Fixed, reach: Reach::Region, size: None };
 
-/// What the requests are aimed at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Aim {
-    /// Everybody wants the same listing.
-    Hot,
-    /// A thousand listings in a hundred pools; an order looks at a hundred of them.
-    Spread,
-}
-
-impl Aim {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Hot => "one hot listing",
-            Self::Spread => "1,000 listings",
-        }
-    }
-
-    const fn shape(self) -> Shape {
-        match self {
-            Self::Hot => Shape {
-                pools: 1,
-                listings_per_pool: 1,
-                gpus_per_listing: 1_600_000,
-                supported: false,
-            },
-            Self::Spread => Shape {
-                pools: 100,
-                listings_per_pool: 10,
-                gpus_per_listing: 8_000,
-                supported: false,
-            },
-        }
-    }
-
-    const fn listings(self) -> Listings {
-        match self {
-            Self::Hot => Listings(1),
-            Self::Spread => Listings(1_000),
-        }
-    }
+/// What is to be measured, and where.
+struct Course<'a> {
+    bench: &'a Bench,
+    places: Places,
+    delay: Option<Delay>,
+    only: Option<String>,
+    connections: Vec<u16>,
 }
 
 /// One subject under all loads.
@@ -78,58 +59,59 @@ struct Series {
 }
 
 impl Series {
-    fn compared(&self) -> &Load {
-        let compared = self.loads.iter().find(|load| load.connections == COMPARED);
-        compared.expect("it is one of the loads")
+    /// The rate that ratios are taken of, where it was measured.
+    fn compared(&self) -> Option<f64> {
+        let of = |load: &&Load| load.offered.is_none() && load.connections == COMPARED;
+        self.loads.iter().find(of).map(Load::rate)
+    }
+
+    /// The load at half of what the subject does at most.
+    fn poured(&self) -> Option<&Load> {
+        self.loads.iter().find(|load| load.offered.is_some())
     }
 }
 
-/// Makes requests: the customers' keys in the clear, and orders of a market.
-pub struct Author {
-    secrets: Vec<String>,
-    pub market: Market,
-    sent: u64,
-}
-
-/// Measures all of it: some six minutes.
+/// Measures all of it: some ten minutes.
 pub fn run(bench: &Bench) -> Result<Sheet, Trouble> {
-    let places = Places::find(bench)?;
+    let course = Course::plan(bench)?;
     let (mut all, mut targets) = (Vec::new(), Vec::new());
     let mut notes = notes();
-    notes.extend(places.remark());
-    for aim in [Aim::Hot, Aim::Spread] {
+    notes.extend(course.delay.map(Delay::remark));
+    notes.extend(course.places.remark());
+    let aims: &[Aim] = if course.delay.is_some() { &[Aim::Hot] } else { &[Aim::Hot, Aim::Spread] };
+    for &aim in aims {
         let mut ours = None;
-        for kind in places.kinds() {
-            let series = market(bench, &places, kind, aim)?;
-            ours = (kind == Kind::Postgres).then(|| series.compared().rate()).or(ours);
+        for kind in course.places.kinds() {
+            let Some(series) = course.market(kind, aim)? else { continue };
+            targets.extend(own_targets(&series, kind, &course));
+            ours = (kind == Kind::Postgres).then(|| series.compared()).flatten().or(ours);
             all.push(series);
         }
-        let Some(ours) = ours else { continue };
-        for way in Way::ALL {
-            let (pool, series) = rival(bench, &places, way, aim)?;
+        let has_postgres = course.places.kinds().contains(&Kind::Postgres);
+        for way in Way::ALL.into_iter().filter(|_| has_postgres) {
+            let Some((pool, series)) = course.rival(way, aim)? else { continue };
             notes.push(format!("{}, {}: best with a pool of {pool}.", way.title(), aim.name()));
-            let ratio = ours / series.compared().rate();
-            targets.extend(target(aim, way, ratio));
+            let ratio = ours.zip(series.compared()).map(|(ours, theirs)| ours / theirs);
+            targets.extend(ratio.map(|ratio| target(aim, way, ratio, course.delay)));
             all.push(series);
         }
     }
-    Ok(Sheet {
-        name: "http",
-        title: "bench http: reservations over HTTP, authenticated",
-        columns: vec![
-            "aim",
-            "subject",
-            "connections",
-            "filled",
-            "other",
-            "per second",
-            "p50 us",
-            "p99 us",
-        ],
-        rows: all.iter().flat_map(rows).collect(),
-        targets,
-        notes,
-    })
+    let (name, title) = match course.delay {
+        None => ("http", "bench http: reservations over HTTP, authenticated"),
+        Some(_) => ("http-slow-disk", "bench http: reservations over HTTP, on a slower disk"),
+    };
+    let columns = vec![
+        "aim",
+        "subject",
+        "connections",
+        "sent per second",
+        "filled",
+        "other",
+        "per second",
+        "p50 us",
+        "p99 us",
+    ];
+    Ok(Sheet { name, title, columns, rows: all.iter().flat_map(rows).collect(), targets, notes })
 }
 
 fn rows(series: &Series) -> impl Iterator<Item = Vec<Cell>> {
@@ -137,7 +119,8 @@ fn rows(series: &Series) -> impl Iterator<Item = Vec<Cell>> {
         vec![
             Cell::text(series.aim.name()),
             Cell::text(series.subject.clone()),
-            Cell::count(u64::try_from(load.connections).expect("a 64-bit length")),
+            Cell::count(u64::from(load.connections)),
+            load.offered.map_or_else(|| Cell::text("as answered"), Cell::rate),
             Cell::count(load.filled),
             Cell::count(load.other()),
             Cell::rate(load.rate()),
@@ -147,53 +130,58 @@ fn rows(series: &Series) -> impl Iterator<Item = Vec<Cell>> {
     })
 }
 
-fn target(aim: Aim, way: Way, ratio: f64) -> Option<Target> {
-    let what = format!("{}, {COMPARED} connections: ours over {}", aim.name(), way.title());
-    match (aim, way) {
-        (Aim::Hot, Way::Locks) => Some(Target::at_least(what, 5.0, ratio)),
-        _ => Some(Target::shown(what, ratio)),
+/// What is promised of our own figures.
+fn own_targets(series: &Series, kind: Kind, course: &Course<'_>) -> Vec<Target> {
+    let (aim, store) = (series.aim.name(), kind.name());
+    let mut targets = Vec::new();
+    if let (Kind::Sqlite, None) = (kind, &course.delay)
+        && let Some(rate) = series.compared()
+    {
+        let what = format!("{aim}, {COMPARED} connections: ours on {store}, reservations a second");
+        targets.push(Target::at_least(what, 12_000.0, rate));
+    }
+    if let Some(load) = series.poured() {
+        let what = format!("{aim}, half of the peak sent on time: ours on {store}, p99 in ms");
+        let millis = super::watch::float(load.spread.p99()) / 1e6;
+        targets.push(Target::at_most(what, 50.0, millis));
+    }
+    targets
+}
+
+fn target(aim: Aim, way: Way, ratio: f64, delay: Option<Delay>) -> Target {
+    let slower = delay.map_or_else(String::new, |delay| format!(", {delay}"));
+    let what = format!("{}, {COMPARED} connections{slower}: ours over {}", aim.name(), way.title());
+    let wanted = match (aim, way, delay) {
+        (Aim::Hot, Way::Locks, Some(_)) => Some(25.0),
+        (Aim::Hot, Way::Locks | Way::Ranges, None) => Some(10.0),
+        (Aim::Spread, Way::Locks | Way::Ranges, None) => Some(4.0),
+        _ => None,
+    };
+    match wanted {
+        Some(wanted) => Target::at_least(what, wanted, ratio),
+        None => Target::shown(what, ratio),
     }
 }
 
 fn notes() -> Vec<String> {
     vec![
         "per second: orders answered 201 and filled. The load generator is in this process, one \
-         thread, on \
-         the same machine; each request has its own idempotency key and one of 128 customers' \
-         API keys."
+         thread, on the same machine; each request has its own idempotency key and one of 128 \
+         customers' API keys."
+            .to_owned(),
+        "sent per second: where it is a number, so many were sent at even distances, whether \
+         answers came or not: half of the subject's highest rate. Times are from the instant at \
+         which a request was to be sent."
             .to_owned(),
         "ours: the whole server with search over the listings, credit, ledger, events, audit and \
-         the \
-         remembered answer. The peers: an actix server with the same check of the key that \
-         writes order, \
-         contract, allocation, two ledger entries, three events, the inventory and credit rows \
-         and the \
-         remembered answer in one transaction per request, with prepared statements; they do not \
-         search, \
-         they keep no calendar (a counter, or one unit for any size), no audit trail and no \
-         gap-free event \
-         numbers."
+         the remembered answer. The peers: an actix server with the same check of the key that \
+         writes order, contract, allocation, two ledger entries, three events, the inventory and \
+         credit rows and the remembered answer in one transaction per request, with prepared \
+         statements; they do not search, they keep no audit trail and no gap-free event numbers, \
+         and none but the row per hour keeps a calendar (a counter, or one unit for any size)."
             .to_owned(),
         format!("the peers' pools: each of {POOLS:?} connections is tried and the best kept."),
     ]
-}
-
-/// Our server on a fresh database of this kind.
-fn market(bench: &Bench, places: &Places, kind: Kind, aim: Aim) -> Result<Series, Trouble> {
-    let place = places.fresh(kind)?;
-    let mut author = Author::new(aim)?;
-    let (mut writer, _) = store::open(&place.url)?;
-    writer.load()?;
-    author.market.clerk.commit(&mut writer)?;
-    drop(writer);
-    let data = data_dir(bench)?;
-    let server = Server::market(&place.url, &data)?;
-    let subject = format!("ours on {}", kind.name());
-    let series = press(bench, &server, aim, subject, &mut author)?;
-    drop(server);
-    std::fs::remove_dir_all(data)?;
-    place.remove()?;
-    Ok(series)
 }
 
 /// A folder for a server's keys.
@@ -203,125 +191,109 @@ pub fn data_dir(bench: &Bench) -> Result<PathBuf, Trouble> {
     Ok(folder)
 }
 
-/// All loads on one server.
-fn press(
-    bench: &Bench,
-    server: &Server,
-    aim: Aim,
-    subject: String,
-    author: &mut Author,
-) -> Result<Series, Trouble> {
-    // What a first second costs (connections, caches, plans) is no part of the figures.
-    load::run(server.port, COMPARED, 1, author.requests(REQUESTS_MAX / 8))?;
-    let mut loads = Vec::new();
-    for connections in CONNECTIONS {
-        let requests = author.requests(REQUESTS_MAX);
-        let load = load::run(server.port, connections, bench.seconds, requests)?;
-        let failures = load.failures();
-        if !failures.is_empty() {
-            eprintln!("http: {subject}, {connections} connections: {failures}");
+impl<'a> Course<'a> {
+    fn plan(bench: &'a Bench) -> Result<Self, Trouble> {
+        let options = match &bench.what {
+            What::Http(options) => options.clone(),
+            _ => Http::default(),
+        };
+        let Http { fsync_delay_us, only, mut connections } = options;
+        let delay = fsync_delay_us.map(Delay::of).transpose()?;
+        if connections.is_empty() {
+            let usual: &[u16] = if delay.is_some() { &[COMPARED] } else { &CONNECTIONS };
+            connections = usual.to_vec();
         }
-        loads.push(load);
+        let places = Places::find_slower(bench, delay)?;
+        Ok(Self { bench, places, delay, only, connections })
     }
-    eprintln!("http: {subject}, {} measured", aim.name());
-    Ok(Series { aim, subject, loads })
-}
 
-/// A peer on a fresh database of PostgreSQL, with the pool that suits it best.
-fn rival(bench: &Bench, places: &Places, way: Way, aim: Aim) -> Result<(usize, Series), Trouble> {
-    let mut author = Author::new(aim)?;
-    let mut best = (0, 0.0);
-    for pool in POOLS {
-        let place = prepared(places, aim, &author)?;
-        let server = Server::peer(&place.url, way.word(), pool)?;
-        load::run(server.port, COMPARED, 1, author.requests(REQUESTS_MAX / 8))?;
-        let load = load::run(server.port, COMPARED, 2, author.requests(REQUESTS_MAX / 2))?;
-        if load.rate() > best.1 {
-            best = (pool, load.rate());
+    fn wants(&self, subject: &str) -> bool {
+        self.only.as_ref().is_none_or(|word| subject.contains(word.as_str()))
+    }
+
+    /// Our server on a fresh database of this kind.
+    fn market(&self, kind: Kind, aim: Aim) -> Result<Option<Series>, Trouble> {
+        let subject = format!("ours on {}", kind.name());
+        if !self.wants(&subject) {
+            return Ok(None);
         }
+        let place = self.places.fresh(kind)?;
+        let mut author = Author::new(aim)?;
+        let (mut writer, _) = store::open(&place.url)?;
+        writer.load()?;
+        author.market.clerk.commit(&mut writer)?;
+        drop(writer);
+        let data = data_dir(self.bench)?;
+        // Where PostgreSQL syncs, our server does not.
+        let delay = self.delay.filter(|_| kind == Kind::Sqlite);
+        let server = Server::market(&place.url, &data, delay)?;
+        let series = self.press(&server, aim, subject, &mut author)?;
+        drop(server);
+        std::fs::remove_dir_all(data)?;
+        place.remove()?;
+        Ok(Some(series))
+    }
+
+    /// All loads on one server.
+    fn press(
+        &self,
+        server: &Server,
+        aim: Aim,
+        subject: String,
+        author: &mut Author,
+    ) -> Result<Series, Trouble> {
+        let (port, seconds) = (server.port, self.bench.seconds);
+        // What a first second costs (connections, caches, plans) is no part of the figures.
+        load::run(port, COMPARED, 1, author.requests(REQUESTS_MAX / 8))?;
+        let mut loads = Vec::new();
+        for &connections in &self.connections {
+            let requests = author.requests(REQUESTS_MAX);
+            loads.push(load::run(port, connections, seconds, requests)?);
+        }
+        let half = loads.iter().map(Load::rate).fold(0.0, f64::max) / 2.0;
+        loads.push(load::pour(port, POURED, half, seconds, |count| author.requests(count))?);
+        for load in &loads {
+            let failures = load.failures();
+            if !failures.is_empty() {
+                eprintln!("http: {subject}, {} connections: {failures}", load.connections);
+            }
+        }
+        eprintln!("http: {subject}, {} measured", aim.name());
+        Ok(Series { aim, subject, loads })
+    }
+
+    /// A peer on a fresh database of PostgreSQL, with the pool that suits it best.
+    fn rival(&self, way: Way, aim: Aim) -> Result<Option<(usize, Series)>, Trouble> {
+        let subject = format!("peer: {}", way.title());
+        if !self.wants(&subject) {
+            return Ok(None);
+        }
+        let mut author = Author::new(aim)?;
+        let mut best = (0, 0.0);
+        let place = self.prepared(way, aim, &author)?;
+        for pool in POOLS {
+            let server = Server::peer(&place.url, way.word(), pool)?;
+            load::run(server.port, COMPARED, 1, author.requests(REQUESTS_MAX / 8))?;
+            let load = load::run(server.port, COMPARED, 2, author.requests(REQUESTS_MAX / 2))?;
+            if load.rate() > best.1 {
+                best = (pool, load.rate());
+            }
+            drop(server);
+        }
+        place.remove()?;
+        let pool = best.0;
+        let place = self.prepared(way, aim, &author)?;
+        let server = Server::peer(&place.url, way.word(), pool)?;
+        let series = self.press(&server, aim, subject, &mut author)?;
         drop(server);
         place.remove()?;
-    }
-    let pool = best.0;
-    let place = prepared(places, aim, &author)?;
-    let server = Server::peer(&place.url, way.word(), pool)?;
-    let subject = format!("peer: {}", way.title());
-    let series = press(bench, &server, aim, subject, &mut author)?;
-    drop(server);
-    place.remove()?;
-    Ok((pool, series))
-}
-
-fn prepared(places: &Places, aim: Aim, author: &Author) -> Result<Place, Trouble> {
-    let place = places.fresh(Kind::Postgres)?;
-    let hashes: Vec<[u8; 32]> = author.secrets.iter().map(|secret| digest(secret)).collect();
-    place.with_client(async |client| peer::prepare(client, aim.listings(), &hashes).await)?;
-    Ok(place)
-}
-
-fn digest(secret: &str) -> [u8; 32] {
-    use sha2::{Digest as _, Sha256};
-    Sha256::digest(secret.as_bytes()).into()
-}
-
-impl Author {
-    /// Customers of a fresh market.
-    pub fn new(aim: Aim) -> Result<Self, Trouble> {
-        let secrets: Vec<Secret> =
-            (0..CUSTOMERS).map(|_| Secret::fresh(Purpose::LiveKey)).collect();
-        let hashes: Vec<[u8; 32]> = secrets.iter().map(Secret::hash).collect();
-        let clerk = Clerk::new(Clock::System.now(), |_, _, _| Written {
-            status: 201,
-            headers: String::new(),
-            body: Vec::new(),
-        });
-        let market = Market::open(clerk, aim.shape(), |customer| hashes[customer])?;
-        let secrets = secrets.into_iter().map(Secret::reveal).collect();
-        Ok(Self { secrets, market, sent: 0 })
+        Ok(Some((pool, series)))
     }
 
-    /// So many requests that were never made before.
-    fn requests(&mut self, count: usize) -> Vec<Vec<u8>> {
-        (0..count).map(|_| self.request()).collect()
+    fn prepared(&self, way: Way, aim: Aim, author: &Author) -> Result<Place, Trouble> {
+        let place = self.places.fresh(Kind::Postgres)?;
+        let (listings, hashes) = (aim.listings(), author.hashes());
+        place.with_client(async |client| peer::prepare(client, way, listings, &hashes).await)?;
+        Ok(place)
     }
-
-    /// As many of one customer.
-    pub fn requests_of(&mut self, who: usize, count: usize) -> Vec<Vec<u8>> {
-        (0..count).map(|_| self.request_of(who)).collect()
-    }
-
-    fn request(&mut self) -> Vec<u8> {
-        let who = usize::try_from(self.sent + 1).expect("a 64-bit length") % self.secrets.len();
-        self.request_of(who)
-    }
-
-    fn request_of(&mut self, who: usize) -> Vec<u8> {
-        self.sent += 1;
-        let (_, ask) = self.market.next_order(DEMAND);
-        let body = body(&ask);
-        let (secret, number, length) = (&self.secrets[who], self.sent, body.len());
-        format!(
-            "POST /v1/orders HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {secret}\r\n\
-             Idempotency-Key: bench-{number}\r\nContent-Type: application/json\r\n\
-             Content-Length: {length}\r\n\r\n{body}"
-        )
-        .into_bytes()
-    }
-}
-
-/// An order in the API's words.
-fn body(ask: &Ask) -> String {
-    let start: Minute = match ask.start {
-        Start::At(start) => start,
-        Start::Now | Start::Between { .. } => unreachable!("these orders have a fixed start"),
-    };
-    serde_json::json!({
-        "sku": ask.skus[0],
-        "regions": ask.regions,
-        "gpus": ask.gpus,
-        "start_at": start.to_string(),
-        "duration_hours": ask.minutes / 60,
-        "limit_price_per_gpu_hour": ask.limit.map(|limit| limit.to_string()),
-    })
-    .to_string()
 }

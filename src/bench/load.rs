@@ -1,5 +1,6 @@
 //! The load generator: HTTP/1.1 with keep-alive over plain sockets, one request at a time on each
-//! connection, on one thread. Lean on purpose: it shares the machine with what it measures.
+//! connection, on one thread. Lean on purpose: it shares the machine with what it measures. A
+//! request costs it 10 us, three quarters of them in the kernel.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -12,15 +13,22 @@ use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 
 use super::Trouble;
-use super::watch::{Spread, Watch, float};
+use super::watch::{Spread, Watch, count_of, float};
 
 /// A header or a body beyond this is not an answer to what we ask.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
+/// Stands among the statuses for what was to be sent and was not, because the server did not keep
+/// up.
+const UNSENT: u16 = 0;
+
 /// What came of a load.
 #[derive(Debug)]
 pub struct Load {
-    pub connections: usize,
+    pub connections: u16,
+    /// Requests a second that were sent on time, whether answers came or not. `None`: each
+    /// connection asks as soon as it is answered.
+    pub offered: Option<f64>,
     /// Answers by status.
     pub statuses: BTreeMap<u16, u64>,
     /// Answers with 201 that say that the order is filled.
@@ -30,9 +38,9 @@ pub struct Load {
 }
 
 impl Load {
-    fn new(connections: usize) -> Self {
+    fn new(connections: u16) -> Self {
         let (statuses, spread) = (BTreeMap::new(), Spread::new());
-        Self { connections, statuses, filled: 0, seconds: 0.0, spread }
+        Self { connections, offered: None, statuses, filled: 0, seconds: 0.0, spread }
     }
 
     /// Filled reservations in a second: nothing else counts.
@@ -56,6 +64,30 @@ impl Load {
 struct Supply {
     requests: RefCell<std::vec::IntoIter<Vec<u8>>>,
     over: Cell<bool>,
+    /// Since when, and at what distances, they are to be sent; else as soon as somebody is free.
+    beat: Option<(Watch, Duration)>,
+    sent: Cell<u32>,
+}
+
+impl Supply {
+    fn new(requests: Vec<Vec<u8>>, every: Option<Duration>) -> Self {
+        let beat = every.map(|every| (Watch::start(), every));
+        let requests = RefCell::new(requests.into_iter());
+        Self { requests, over: Cell::new(false), beat, sent: Cell::new(0) }
+    }
+
+    /// The next request, once it is due, with a watch that runs since then.
+    async fn next(&self) -> Option<(Vec<u8>, Watch)> {
+        if self.over.get() {
+            return None;
+        }
+        let request = self.requests.borrow_mut().next()?;
+        let Some((start, every)) = self.beat else { return Some((request, Watch::start())) };
+        let due = every * self.sent.replace(self.sent.get() + 1);
+        // The timer is one of milliseconds: what is sent late by it counts as waited for.
+        tokio::time::sleep(due.saturating_sub(start.elapsed())).await;
+        Some((request, start.after(due)))
+    }
 }
 
 /// Sends these requests over so many connections until they are used up or the time is.
@@ -64,13 +96,43 @@ struct Supply {
 /// When a connection fails or an answer cannot be read: a server under test must do neither.
 pub fn run(
     port: u16,
-    connections: usize,
+    connections: u16,
     seconds: u64,
     requests: Vec<Vec<u8>>,
 ) -> Result<Load, Trouble> {
+    drive(port, connections, seconds, Supply::new(requests, None))
+}
+
+/// Sends so many requests a second, at even distances, for so many seconds, whether answers come or
+/// not. Times run from when a request was to be sent. Where all connections wait for answers it is
+/// sent late.
+///
+/// # Errors
+/// As [`run`].
+pub fn pour(
+    port: u16,
+    connections: u16,
+    rate: f64,
+    seconds: u64,
+    requests: impl FnOnce(usize) -> Vec<Vec<u8>>,
+) -> Result<Load, Trouble> {
+    let rate = rate.max(1.0);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a positive rate that was measured, for a minute at most"
+    )]
+    let count = (rate * float(seconds)) as usize;
+    let supply = Supply::new(requests(count), Some(Duration::from_secs_f64(rate.recip())));
+    // A server that does not keep up is cut off in the end.
+    let mut load = drive(port, connections, seconds * 3, supply)?;
+    load.offered = Some(rate);
+    Ok(load)
+}
+
+/// Sends what there is, for so many seconds at most.
+fn drive(port: u16, connections: u16, seconds: u64, mut supply: Supply) -> Result<Load, Trouble> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let supply = RefCell::new(requests.into_iter());
-    let supply = Rc::new(Supply { requests: supply, over: Cell::new(false) });
     let local = LocalSet::new();
     let mut whole = Load::new(connections);
     local.block_on(&runtime, async {
@@ -81,6 +143,8 @@ pub fn run(
             streams.push(stream);
         }
         let watch = Watch::start();
+        supply.beat = supply.beat.map(|(_, every)| (watch, every));
+        let supply = Rc::new(supply);
         let calls: Vec<_> = streams
             .into_iter()
             .map(|stream| tokio::task::spawn_local(converse(stream, Rc::clone(&supply))))
@@ -100,6 +164,10 @@ pub fn run(
         }
         whole.seconds = watch.seconds();
         alarm.abort();
+        let unsent = supply.requests.borrow().len();
+        if supply.beat.is_some() && unsent > 0 {
+            whole.statuses.insert(UNSENT, count_of(unsent));
+        }
         Ok::<(), io::Error>(())
     })?;
     Ok(whole)
@@ -138,9 +206,7 @@ pub fn stroll(port: u16, every: Duration, requests: Vec<Vec<u8>>) -> Result<Load
 async fn converse(mut stream: TcpStream, supply: Rc<Supply>) -> io::Result<Load> {
     let mut own = Load::new(1);
     let mut buffer = Vec::with_capacity(16 * 1_024);
-    while !supply.over.get() {
-        let Some(request) = supply.requests.borrow_mut().next() else { break };
-        let mut watch = Watch::start();
+    while let Some((request, mut watch)) = supply.next().await {
         stream.write_all(&request).await?;
         let answer = read_answer(&mut stream, &mut buffer).await?;
         own.spread.note(watch.lap());
@@ -179,26 +245,36 @@ fn unreadable() -> io::Error {
 
 /// The answer in the buffer and its length, once it is all there.
 fn parse(buffer: &[u8]) -> io::Result<Option<(Answer, usize)>> {
-    let Some(end) = find(buffer, b"\r\n\r\n") else { return Ok(None) };
-    let head = std::str::from_utf8(&buffer[..end]).map_err(|_| unreadable())?;
-    let status = head.get(9..12).and_then(|status| status.parse().ok()).ok_or_else(unreadable)?;
-    let mut length = None;
-    for line in head.lines().skip(1) {
-        if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
+    let status = buffer.get(9..12).map(|digits| std::str::from_utf8(digits).unwrap_or(""));
+    let Some(status) = status else { return Ok(None) };
+    let status = status.parse().map_err(|_| unreadable())?;
+    let (mut length, mut at) = (None, 0);
+    // One look at each byte of the head.
+    while let Some(line) = buffer[at..].split_inclusive(|byte| *byte == b'\n').next() {
+        if !line.ends_with(b"\n") {
+            return Ok(None);
+        }
+        at += line.len();
+        if line == b"\r\n" {
+            let length = length.ok_or_else(unreadable)?;
+            let Some(body) = buffer.get(at..at + length) else { return Ok(None) };
+            let is_filled = status == 201 && find(body, br#""state":"filled""#);
+            return Ok(Some((Answer { status, is_filled }, at + length)));
+        }
+        if let Some((name, value)) = line.split_at_checked(LENGTH.len())
+            && name.eq_ignore_ascii_case(LENGTH)
         {
-            length = value.trim().parse::<usize>().ok();
+            let value = std::str::from_utf8(value).unwrap_or("").trim().parse::<usize>();
+            length = value.ok().filter(|length| *length <= ANSWER_BYTES_MAX);
         }
     }
-    let length = length.filter(|length| *length <= ANSWER_BYTES_MAX).ok_or_else(unreadable)?;
-    let whole = end + 4 + length;
-    let Some(body) = buffer.get(end + 4..whole) else { return Ok(None) };
-    let is_filled = status == 201 && find(body, br#""state":"filled""#).is_some();
-    Ok(Some((Answer { status, is_filled }, whole)))
+    Ok(None)
 }
 
-fn find(text: &[u8], part: &[u8]) -> Option<usize> {
-    text.windows(part.len()).position(|window| window == part)
+const LENGTH: &[u8] = b"content-length:";
+
+fn find(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
 }
 
 #[cfg(test)]

@@ -4,8 +4,10 @@
 //! Knows every room below it and uses their front doors; knows no rule of the market. Each
 //! benchmark prints one table and writes one JSON file; what they mean is in BENCHMARKS.md.
 
+mod author;
 mod clerk;
 pub mod cluster;
+mod delay;
 mod dice;
 mod durable;
 mod engine;
@@ -60,8 +62,8 @@ pub enum What {
     Engine,
     /// The sequencer and the store: reservations onto disk
     Durable,
-    /// The whole server over HTTP, beside two ways most teams would build it
-    Http,
+    /// The whole server over HTTP, beside the ways most teams would build it
+    Http(http::Http),
     /// Contracts accrue a month, are invoiced, and the month is closed
     Month,
     /// From exec to ready
@@ -117,7 +119,7 @@ pub fn run(bench: &Bench) -> Result<(), Trouble> {
         (What::Month, month::run),
         (What::Start, start::run),
         (What::Quiet, quiet::run),
-        (What::Http, http::run),
+        (What::Http(http::Http::default()), http::run),
     ];
     for (what, run) in all {
         let is_wanted = discriminant(&what) == discriminant(&bench.what);

@@ -2,12 +2,13 @@
 //! server, ours or a given one. Each measurement gets a fresh one.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio_postgres::{Client, NoTls};
 
 use super::cluster::Cluster;
+use super::delay::Delay;
 use super::{Bench, Trouble};
 
 /// Which database.
@@ -57,13 +58,14 @@ enum What {
 
 /// As a careful administrator sets a small dedicated server up; nothing that weakens what a commit
 /// means.
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 9] = [
     ("shared_buffers", "1GB"),
     ("max_wal_size", "8GB"),
     ("checkpoint_timeout", "30min"),
     ("checkpoint_completion_target", "0.9"),
     ("wal_buffers", "64MB"),
     ("fsync", "on"),
+    ("wal_sync_method", "fdatasync"),
     ("full_page_writes", "on"),
     ("synchronous_commit", "on"),
 ];
@@ -71,12 +73,27 @@ const SETTINGS: [(&str, &str); 8] = [
 impl Places {
     /// Finds or starts a PostgreSQL server; without one there is SQLite only, and a remark.
     pub fn find(bench: &Bench) -> Result<Self, Trouble> {
+        Self::find_slower(bench, None)
+    }
+
+    /// The same, on a disk that takes longer.
+    ///
+    /// # Errors
+    /// Also when a server is given: what it does to its disk is not ours to change.
+    pub fn find_slower(bench: &Bench, delay: Option<Delay>) -> Result<Self, Trouble> {
         let folder = bench.out.canonicalize()?;
+        let launcher = |program: &Path| delay.map(|delay| delay.script(program));
+        let start = |parent: &Path| Cluster::start_by(parent, &SETTINGS, launcher);
         let server = match &bench.postgres {
+            Some(_) if delay.is_some() => {
+                let foreign = "--fsync-delay-us is for a PostgreSQL that is started here: leave \
+                               --postgres out";
+                return Err(Trouble::Said(foreign.to_owned()));
+            }
             Some(url) => Ok(Server::Given(url.clone())),
-            None => Cluster::start(&folder, &SETTINGS)
+            None => start(&folder)
                 // The account that PostgreSQL runs as may not be let into our folder.
-                .or_else(|_| Cluster::start("/var/tmp".as_ref(), &SETTINGS))
+                .or_else(|_| start("/var/tmp".as_ref()))
                 .map(Server::Own)
                 .map_err(|error| error.to_string()),
         };

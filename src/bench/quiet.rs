@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::http::{Aim, Author, data_dir};
+use super::author::{Aim, Author};
+use super::http::data_dir;
 use super::load::{self, Load};
 use super::place::{Kind, Places};
 use super::server::Server;
@@ -15,7 +16,7 @@ use crate::store::{self, Durable as _};
 const NOISY: usize = 0;
 const QUIET: usize = 1;
 /// Connections of the noisy tenant.
-const CONNECTIONS: usize = 64;
+const CONNECTIONS: u16 = 64;
 /// Requests a second of one caller, where there is a limit.
 const LIMIT: u32 = 200;
 /// The quiet tenant asks fifty times a second.

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 
 use super::Trouble;
 use super::cluster::free_port;
+use super::delay::Delay;
 use super::machine::resident_kib;
 use super::watch::Watch;
 
@@ -27,14 +28,24 @@ const PATIENCE_SECONDS: f64 = 300.0;
 
 impl Server {
     /// The market itself, on a database that is there.
-    pub fn market(database: &str, data_dir: &Path) -> Result<Self, Trouble> {
+    pub fn market(database: &str, data_dir: &Path, delay: Option<Delay>) -> Result<Self, Trouble> {
+        let own = std::env::current_exe()?;
+        let command = delay.map_or_else(|| Command::new(&own), |delay| delay.command(&own));
         // A flood is what is measured.
-        Self::limited(database, data_dir, 0)
+        Self::serve(command, database, data_dir, 0)
     }
 
     /// The same, with so many requests a second for each caller; 0: as many as they like.
     pub fn limited(database: &str, data_dir: &Path, rate: u32) -> Result<Self, Trouble> {
-        let mut command = Command::new(std::env::current_exe()?);
+        Self::serve(Command::new(std::env::current_exe()?), database, data_dir, rate)
+    }
+
+    fn serve(
+        mut command: Command,
+        database: &str,
+        data_dir: &Path,
+        rate: u32,
+    ) -> Result<Self, Trouble> {
         command.arg("serve").args(["--database", database, "--log", "error"]);
         command.args(["--rate-caller", &rate.to_string(), "--rate-address", "0"]);
         command.arg("--data-dir").arg(data_dir);

@@ -95,7 +95,7 @@ fn start(bench: &Bench, place: &Place) -> Result<(f64, u64), Trouble> {
     std::fs::create_dir_all(&data)?;
     let (mut all, mut kib) = (Vec::new(), 0);
     for _ in 0..TIMES {
-        let server = Server::market(&place.url, &data)?;
+        let server = Server::market(&place.url, &data, None)?;
         all.push(server.ready_seconds);
         kib = server.resident_kib();
     }

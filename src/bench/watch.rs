@@ -14,6 +14,11 @@ impl Watch {
         Self(Instant::now())
     }
 
+    /// One that was started so much later.
+    pub fn after(self, pause: Duration) -> Self {
+        Self(self.0 + pause)
+    }
+
     /// Since it was started.
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
@@ -71,5 +76,10 @@ pub fn float(count: u64) -> f64 {
 
 /// As `float`, for lengths.
 pub fn float_of(length: usize) -> f64 {
-    float(u64::try_from(length).expect("a list in memory has a 64-bit length"))
+    float(count_of(length))
+}
+
+/// A length as a count.
+pub fn count_of(length: usize) -> u64 {
+    u64::try_from(length).expect("a list in memory has a 64-bit length")
 }

@@ -1,8 +1,10 @@
 //! Every address of the API on one page. Each handler's own file says what it does; this one says
 //! where.
 
+use std::collections::BTreeMap;
+
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, Resource};
+use actix_web::{HttpRequest, Resource, Scope};
 
 use super::kind;
 use super::problem::Problem;
@@ -23,11 +25,13 @@ macro_rules! routes {
 
         /// Adds every route.
         pub fn configure(app: &mut ServiceConfig) {
+            let mut families = Families::default();
             $(
-                let resource = web::resource($path);
+                let resource = web::resource(split($path).1);
                 $(let resource = $method(resource, web::to($room::$handler));)*
-                app.service(resource.default_service(web::to(wrong_method)));
+                families.add($path, resource.default_service(web::to(wrong_method)));
             )*
+            families.register(app);
         }
 
         /// What each handler says of itself.
@@ -35,6 +39,43 @@ macro_rules! routes {
         #[openapi(paths($($($room::$handler),*),*))]
         pub struct Documented;
     };
+}
+
+/// A path's family, its first two segments, and the rest. Only the API's own paths have families.
+fn split(path: &str) -> (&str, &str) {
+    if !path.starts_with("/v1/") {
+        return ("", path);
+    }
+    let rest = path["/v1/".len()..].find('/').map_or(path.len(), |end| "/v1/".len() + end);
+    path.split_at(rest)
+}
+
+/// The routes by family. The library tries one route after the other, and a variable part with a
+/// regular expression: in one row of all paths that took more than half of the server's time for
+/// an order (25 of 46 us).
+#[derive(Default)]
+struct Families(BTreeMap<&'static str, Vec<(&'static str, Resource)>>);
+
+impl Families {
+    fn add(&mut self, path: &'static str, resource: Resource) {
+        let (family, rest) = split(path);
+        self.0.entry(family).or_default().push((rest, resource));
+    }
+
+    fn register(self, app: &mut ServiceConfig) {
+        for (family, mut routes) in self.0 {
+            // What is spelled out is cheaper to compare, and goes before what is variable.
+            routes.sort_by_key(|(rest, _)| rest.contains('{'));
+            let routes = routes.into_iter().map(|(_, resource)| resource);
+            if family.is_empty() {
+                for resource in routes {
+                    app.service(resource);
+                }
+            } else {
+                app.service(routes.fold(web::scope(family), Scope::service));
+            }
+        }
+    }
 }
 
 fn get(resource: Resource, route: actix_web::Route) -> Resource {

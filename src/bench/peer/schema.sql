@@ -63,6 +63,13 @@ CREATE TABLE bookings (
     EXCLUDE USING gist (listing WITH =, unit WITH =, during WITH &&)
 );
 
+CREATE TABLE hours (
+    listing BIGINT NOT NULL,
+    hour BIGINT NOT NULL,
+    free BIGINT NOT NULL CHECK (free >= 0),
+    PRIMARY KEY (listing, hour)
+) WITH (fillfactor = 50);
+
 CREATE TABLE entries (
     no BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     chain BIGINT NOT NULL,

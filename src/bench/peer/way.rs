@@ -1,6 +1,6 @@
-//! Three ways to make a reservation in one transaction: rows locked by statements from the client,
-//! the same within one function on the server, and an exclusion constraint with a retry. All write
-//! the same rows.
+//! Ways to make a reservation in one transaction: rows locked by statements from the client, the
+//! same within one function on the server, an exclusion constraint with a retry, and a row for each
+//! hour of a listing. All write the same rows.
 
 use std::cell::RefCell;
 
@@ -18,16 +18,19 @@ pub enum Way {
     Function,
     /// A `tstzrange` exclusion constraint, tried again on a violation.
     Ranges,
+    /// What is free in each hour of a listing is a row of its own.
+    Hours,
 }
 
 impl Way {
-    pub const ALL: [Self; 3] = [Self::Locks, Self::Function, Self::Ranges];
+    pub const ALL: [Self; 4] = [Self::Locks, Self::Function, Self::Ranges, Self::Hours];
 
     pub const fn word(self) -> &'static str {
         match self {
             Self::Locks => "locks",
             Self::Function => "function",
             Self::Ranges => "ranges",
+            Self::Hours => "hours",
         }
     }
 
@@ -40,6 +43,7 @@ impl Way {
             Self::Locks => "row locks, statements from the client",
             Self::Function => "row locks, one function on the server",
             Self::Ranges => "exclusion constraint, retried",
+            Self::Hours => "a row for each hour",
         }
     }
 }
@@ -108,6 +112,7 @@ const SCHEMA: &str = include_str!("schema.sql");
 /// The database's.
 pub async fn prepare(
     client: &Client,
+    way: Way,
     listings: Listings,
     hashes: &[[u8; 32]],
 ) -> Result<(), Error> {
@@ -121,7 +126,12 @@ pub async fn prepare(
         let line = "INSERT INTO lines VALUES ($1, 1000000000000000000, 0)";
         client.execute(line, &[&org]).await?;
     }
-    client.batch_execute("ANALYZE").await
+    if way == Way::Hours {
+        client.execute(HOURS_STOCK, &[&listings.0]).await?;
+    }
+    // So that nothing of the filling is written while something is measured.
+    client.batch_execute("VACUUM ANALYZE").await?;
+    client.batch_execute("CHECKPOINT").await
 }
 
 // The statements of the client, in the order in which they are sent.
@@ -158,6 +168,16 @@ const STATEMENTS: [&str; 11] = [
     "INSERT INTO kept (name, status, body) VALUES ($1, 201, $2)",
 ];
 
+/// Plenty in each hour of 310 days from now: orders start within 301 and last three at most.
+const HOURS_STOCK: &str = "INSERT INTO hours \
+     SELECT listing, extract(epoch FROM now())::bigint / 3600 + hour, 2500000 \
+     FROM generate_series(0, $1::bigint - 1) AS listing, generate_series(0, 310 * 24) AS hour";
+
+/// Locks and takes the hours in their order, because the index is walked in it: see `Link::new`.
+/// It changes fewer rows than there are hours where one of them has too little.
+const HOURS_TAKE: &str = "UPDATE hours SET free = free - $4 \
+     WHERE listing = $1 AND hour >= $2 AND hour < $3 AND free >= $4";
+
 const FUNCTION: &str = "SELECT reserve($1, $2, $3, $4, $5, $6, $7)";
 
 /// As the allocation of the others, in a table that excludes overlaps of one unit.
@@ -176,6 +196,18 @@ impl Link {
                 texts[ALLOCATION] = BOOKING;
                 texts
             }
+            Way::Hours => {
+                // The only way to the rows is then in the order of the hours, and no two callers
+                // wait for each other.
+                client
+                    .batch_execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+                    .await?;
+                let mut texts = STATEMENTS.to_vec();
+                // The price is read without a lock: the hours keep the inventory.
+                texts[LISTING] = "SELECT price, taken, capacity FROM listings WHERE id = $1";
+                texts[TAKE] = HOURS_TAKE;
+                texts
+            }
         };
         let mut statements = Vec::new();
         for text in texts {
@@ -188,7 +220,7 @@ impl Link {
         let listing = ask.chance % listings.0;
         match self.way {
             Way::Function => self.call(ask, listing).await,
-            Way::Locks | Way::Ranges => self.transact(ask, listing, listings).await,
+            Way::Locks | Way::Ranges | Way::Hours => self.transact(ask, listing, listings).await,
         }
     }
 
@@ -237,6 +269,16 @@ impl Link {
                 let values: [&(dyn ToSql + Sync); 6] = [&id, &listing, gpus, start, end, &price];
                 deal.execute(&said[ALLOCATION], &values).await?;
                 deal.execute(&said[TAKE], &[&listing, &(taken + minutes)]).await?;
+            }
+            Way::Hours => {
+                let values: [&(dyn ToSql + Sync); 6] = [&id, &listing, gpus, start, end, &price];
+                deal.execute(&said[ALLOCATION], &values).await?;
+                // Orders start and end on the hour.
+                let (from, to) = (start / 60, end / 60);
+                let hours = deal.execute(&said[TAKE], &[&listing, &from, &to, gpus]).await?;
+                if i64::try_from(hours) != Ok(to - from) {
+                    return Ok(Outcome::Refused);
+                }
             }
         }
         let values: [&(dyn ToSql + Sync); 5] = [&id, org, &value, &listing, &minutes];
