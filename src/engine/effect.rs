@@ -180,8 +180,8 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Nothing yet, with room for as much as there is here: batches are much like those before them,
-    /// and to grow step by step costs more than to decide.
+    /// Nothing yet, with room for as much as there is here: batches are much like those before
+    /// them, and to grow step by step costs more than to decide.
     pub fn room_for_as_much(&self) -> Self {
         Self {
             listings: self.listings.room_for_as_much(),

@@ -36,8 +36,8 @@ pub(super) struct Priced {
     pub(super) first_seq: u64,
 }
 
-/// Stacks `offers`, each with its place, which come cheapest first. `None` when something stays missing, or as soon as
-/// it is known that the block costs more than `most`.
+/// Stacks `offers`, each with its place, which come cheapest first. `None` when something stays
+/// missing, or as soon as it is known that the block costs more than `most`.
 #[expect(single_use_lifetimes, reason = "an `impl` argument cannot leave it unnamed")]
 pub(super) fn price<'a>(
     offers: impl Iterator<Item = (usize, &'a Offer)>,
