@@ -500,7 +500,9 @@ impl Term {
 
     /// Seals the open batch and gives it to the committer, which is free.
     fn hand_over(&mut self) {
-        let Draft { effects, audit, answers, waiters, tally } = std::mem::take(&mut self.open);
+        let next = Draft { effects: self.open.effects.room_for_as_much(), ..Draft::default() };
+        let Draft { effects, audit, answers, waiters, tally } =
+            std::mem::replace(&mut self.open, next);
         let shelves = shelves(&self.engine, effects.shelves.iter().copied());
         let batch = (effects.marks() > 0).then(|| {
             let (number, seq) = (self.number + 1, self.engine.seq());

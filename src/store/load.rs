@@ -88,7 +88,7 @@ pub fn load_quickly(
 }
 
 /// Does something in a transaction that sees one state of the database throughout.
-fn at_once<T>(db: &mut Db, work: impl FnOnce(&mut Db) -> Result<T, Fault>) -> Result<T, Fault> {
+pub fn at_once<T>(db: &mut Db, work: impl FnOnce(&mut Db) -> Result<T, Fault>) -> Result<T, Fault> {
     begin_read(db)?;
     let done = work(db);
     let ended = db.run("ROLLBACK");

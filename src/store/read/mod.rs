@@ -198,14 +198,7 @@ impl Reader {
         &self,
         work: impl FnOnce(&mut Db) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        self.read(|db| {
-            load::begin_read(db)?;
-            let found = work(db);
-            let ended = db.run("ROLLBACK");
-            let found = found?;
-            ended?;
-            Ok(found)
-        })
+        self.read(|db| load::at_once(db, work))
     }
 }
 
