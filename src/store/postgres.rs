@@ -174,10 +174,14 @@ impl Link {
 /// made while a table was small must not read all of it when it has grown. Ways that are switched
 /// off count as dear ways, which would make the server compile such plans anew each time, at 30 ms
 /// a commit: its statements are short, so it compiles none. And since there is one good plan
-/// whatever the number of rows, it is made once and not weighed against new ones. A commit that was
-/// answered is on disk: `off` is not accepted, stronger settings than `on` are left alone.
+/// whatever the number of rows, it is made once and not weighed against new ones. An entry of an
+/// index is dear, so that a change looks each row up instead of walking the whole index and
+/// comparing every row of it with every change: statistics taken at the wrong moment made that look
+/// cheap, and halved the rate until they were taken again. A commit that was answered is on disk:
+/// `off` is not accepted, stronger settings than `on` are left alone.
 const WRITER_SETTINGS: &str = "
     SET plan_cache_mode = force_generic_plan;
+    SET cpu_index_tuple_cost = 100;
     SET jit = off; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
     SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0;
     SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;
