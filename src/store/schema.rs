@@ -247,8 +247,8 @@ impl Comma {
 }
 
 /// New rows for SQLite: `INSERT ... VALUES (?, ...), (?, ...)`. One text per number of rows, so it
-/// is prepared once.
-pub struct InsertRows<'a, R>(pub &'a [R]);
+/// is prepared once and its text not even made again.
+pub struct InsertRows<'a, R, const N: usize>(pub &'a [R; N]);
 
 /// A changed row for SQLite: `UPDATE ... SET ... WHERE key`.
 pub struct ChangeRow<'a, R>(pub &'a R);
@@ -260,7 +260,7 @@ pub struct InsertColumns<R: Row>(pub R::Columns);
 /// Changed rows for PostgreSQL: `UPDATE ... SET ... FROM unnest(...)`.
 pub struct ChangeColumns<R: Row>(pub R::Moves);
 
-impl<R: Row> QueryFragment<Sqlite> for InsertRows<'_, R> {
+impl<R: Row, const N: usize> QueryFragment<Sqlite> for InsertRows<'_, R, N> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         insert_into::<R, Sqlite>(&mut out);
         out.push_sql(" VALUES ");
@@ -346,10 +346,8 @@ fn name<DB: Backend>(name: &str, out: &mut AstPass<'_, '_, DB>) {
     out.push_sql("\"");
 }
 
-/// The text depends on the number of rows: the statement is remembered by its text.
-impl<R> QueryId for InsertRows<'_, R> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
+impl<R: 'static, const N: usize> QueryId for InsertRows<'_, R, N> {
+    type QueryId = InsertRows<'static, R, N>;
 }
 
 impl<R: 'static> QueryId for ChangeRow<'_, R> {

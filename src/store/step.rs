@@ -72,10 +72,12 @@ impl<Q: QueryFragment<Sqlite> + QueryFragment<Pg> + QueryId + Send + 'static> St
 impl<R: Row> Step for Births<R> {
     fn on_sqlite(&self, link: &mut SqliteConnection) -> QueryResult<usize> {
         let mut touched = 0;
-        let chunks = self.0.chunks_exact(ROWS_PER_INSERT);
-        let rest = chunks.remainder();
-        for rows in chunks.chain(rest.chunks(1)) {
+        let (chunks, rest) = self.0.as_chunks::<ROWS_PER_INSERT>();
+        for rows in chunks {
             touched += link.execute_returning_count(&InsertRows(rows))?;
+        }
+        for row in rest {
+            touched += link.execute_returning_count(&InsertRows(std::array::from_ref(row)))?;
         }
         Ok(touched)
     }
