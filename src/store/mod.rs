@@ -11,6 +11,7 @@ pub mod copy;
 mod lease;
 mod link;
 mod load;
+mod packing;
 mod postgres;
 pub mod read;
 mod rows;

@@ -54,6 +54,7 @@ const BACK: &str = "
     DROP TABLE incidents;
     ALTER TABLE contracts DROP COLUMN substitutes;
     ALTER TABLE contracts DROP COLUMN degraded;
+    ALTER TABLE kept DROP COLUMN packing;
     ALTER TABLE organizations DROP COLUMN group_code;
     DELETE FROM __diesel_schema_migrations WHERE version > '00000000000002';";
 

@@ -9,6 +9,7 @@ use crate::engine::remember::Kept;
 use crate::engine::{Actor, Key};
 use crate::model::Micros;
 use crate::model::id::{EventId, KeyId, OrgId, UserId};
+use crate::store::packing::{Packed, pack, unpack};
 use crate::store::read::AuditRow as AuditPage;
 use crate::store::schema::{Uid, row};
 use crate::store::{AuditRecord, Batch, Fault, KeptAnswer};
@@ -48,6 +49,7 @@ row! {
         status: Number,
         headers: Text,
         body: Bytes,
+        packing: Number,
     }
     moving { }
 }
@@ -153,6 +155,7 @@ impl KeptRow {
         let Kept { key, seq, expires_at } = kept;
         let KeptAnswer { key: answered, status, headers, body } = answer;
         assert_eq!(key, answered, "answers stand in the order of the keys they are kept under");
+        let Packed { packing, body } = pack(body);
         Self {
             seq: number(*seq),
             name: uid(Uuid::from_u128(key.name)),
@@ -160,7 +163,8 @@ impl KeptRow {
             expires_at: expires_at.count(),
             status: i64::from(*status),
             headers: headers.clone(),
-            body: body.clone(),
+            body,
+            packing,
         }
     }
 }
@@ -187,7 +191,7 @@ impl TryFrom<KeptRow> for KeptAnswer {
             key,
             status: u16::try_from(status).map_err(|error| corrupt("kept.status", error))?,
             headers: row.headers,
-            body: row.body,
+            body: unpack(Packed { packing: row.packing, body: row.body })?,
         })
     }
 }
