@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::Output;
 
 use server::{Server, binary, verify};
-use stage::{Acknowledged, Load, Said, orders, pause};
+use stage::{Acknowledged, Load, Said, orders};
 
 /// Orders that are in before the backup begins.
 const ORDERS: usize = 300;
@@ -35,7 +35,7 @@ fn drill(database: &str) {
     let server = Server::start(folder.path(), database);
     let mut load = Load::begin(&[&server.url], 0);
     while load.stage.count() < ORDERS {
-        pause(10);
+        load.stage.wait_for_an_answer();
     }
     let before = load.stage.acknowledged();
     let backup = folder.path().join("market.backup");

@@ -4,12 +4,14 @@
 //! Commands are made before the clock starts. Effects are dropped every 256 commands, within the
 //! measured time, as if a store had taken them.
 
+use clap::Args;
+
 use super::clerk::Clerk;
 use super::machine::resident_kib;
 use super::market::{Demand, Market, Reach, Shape, Starts, is_filled};
 use super::sheet::{Cell, Sheet, Target};
 use super::watch::{Spread, Watch, float};
-use super::{Bench, Trouble};
+use super::{Bench, Trouble, What};
 use crate::engine::{Actor, Command, Effects, Engine, Stamp};
 use crate::model::Micros;
 use crate::sequencer::Written;
@@ -22,7 +24,7 @@ const DRAIN: usize = 256;
 const FLOATING: Starts = Starts::Floating(30);
 
 /// One line of the table: a market, filled so far, and what is measured on it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Case {
     what: &'static str,
     pools: usize,
@@ -64,73 +66,76 @@ const PLAIN: Case = Case {
     reach: Reach::Region,
 };
 /// The case of growth: one market for all three sizes. With 1M live contracts half of it is sold.
-const WIDE: Case = Case { pools: 1_000, built_for: Some(1_100_000), ..PLAIN };
-/// At most a tenth is sold.
-const AMPLE: f64 = 10.0;
+const WIDE: Case = Case { pools: 1_000, orders: 5_000, rounds: 10, built_for: BUILT_FOR, ..PLAIN };
+const BUILT_FOR: Option<u64> = Some(1_100_000);
 
-const HEADLINE: usize = 1;
-const HEADLINE_FLOATING: usize = 2;
-const LIVE_FEW: usize = 6;
-const LIVE_MANY: usize = 0;
-const FLOATING_FEW: usize = 8;
-const FLOATING_MANY: usize = 10;
-const AMPLE_HEADLINE: usize = 14;
-const AMPLE_FEW: usize = 15;
-const AMPLE_MANY: usize = 16;
+const FLOAT: Case = Case { what: "floating 30 days", starts: FLOATING, ..PLAIN };
+const WIDE_FLOAT: Case = Case { what: FLOAT.what, starts: FLOATING, ..WIDE };
+
+/// Listings are far larger than orders, and at most a tenth is sold.
+const AMPLE: Case = Case { what: "fixed, a tenth sold", over: 10.0, ..PLAIN };
+const WIDE_AMPLE: Case = Case { what: AMPLE.what, over: AMPLE.over, ..WIDE };
 
 /// All of them. The largest is first: what its contracts take is measured on a process that has
 /// freed nothing yet.
 const CASES: [Case; 17] = [
-    Case { live: 1_000_000, rounds: 1, orders: 50_000, ..WIDE },
+    WIDE.with(1_000_000),
     PLAIN,
-    Case { what: "floating 30 days", starts: FLOATING, ..PLAIN },
+    FLOAT,
     Case { what: "fixed, ten times the listings", listings_per_pool: 100, ..PLAIN },
     Case { what: "fixed, more wanted than there is", over: 0.5, ..PLAIN },
-    Case { what: "floating, more wanted than there is", over: 0.5, starts: FLOATING, ..PLAIN },
-    Case { orders: 5_000, rounds: 10, ..WIDE },
-    Case { live: 100_000, orders: 50_000, rounds: 1, ..WIDE },
-    Case { what: "floating 30 days", orders: 5_000, rounds: 10, starts: FLOATING, ..WIDE },
-    Case {
-        what: "floating 30 days",
-        live: 100_000,
-        orders: 50_000,
-        rounds: 1,
-        starts: FLOATING,
-        ..WIDE
-    },
-    Case {
-        what: "floating 30 days",
-        live: 1_000_000,
-        orders: 50_000,
-        rounds: 1,
-        starts: FLOATING,
-        ..WIDE
-    },
+    Case { what: "floating, more wanted than there is", over: 0.5, ..FLOAT },
+    WIDE,
+    WIDE.with(100_000),
+    WIDE_FLOAT,
+    WIDE_FLOAT.with(100_000),
+    WIDE_FLOAT.with(1_000_000),
     Case { what: "fixed, any region", reach: Reach::Anywhere, orders: 20_000, rounds: 1, ..WIDE },
-    Case { live: 100_000, orders: 50_000, rounds: 1, ..PLAIN },
-    Case { pools: 10_000, live: 100_000, orders: 50_000, rounds: 1, ..PLAIN },
-    Case { what: "fixed, a tenth sold", over: AMPLE, ..PLAIN },
-    Case { what: "fixed, a tenth sold", over: AMPLE, orders: 5_000, rounds: 10, ..WIDE },
-    Case {
-        what: "fixed, a tenth sold",
-        over: AMPLE,
-        live: 1_000_000,
-        rounds: 1,
-        orders: 50_000,
-        ..WIDE
-    },
+    PLAIN.with(100_000),
+    Case { pools: 10_000, ..PLAIN.with(100_000) },
+    AMPLE,
+    WIDE_AMPLE,
+    WIDE_AMPLE.with(1_000_000),
 ];
 
-/// Measures all of it: some three minutes.
-pub fn run(_: &Bench) -> Result<Sheet, Trouble> {
-    let mut rows = Vec::new();
-    let mut all = Vec::new();
-    for case in &CASES {
-        let measured = measure(case)?;
-        rows.push(row(case, &measured));
-        all.push(measured);
-        eprintln!("engine: {} of {} measured", all.len(), CASES.len());
+/// How `bench engine` is run.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Options {
+    /// Only the cases whose name has these words; a name is such as "fixed: 10 pools, 100
+    /// listings, 1000 live"
+    #[arg(long, value_name = "WORDS")]
+    pub only: Option<String>,
+}
+
+impl Case {
+    /// The same market with so many live contracts, of which one is enough.
+    const fn with(self, live: u64) -> Self {
+        Self { live, orders: 50_000, rounds: 1, ..self }
     }
+
+    fn listings(&self) -> usize {
+        self.pools * self.listings_per_pool
+    }
+
+    fn name(&self) -> String {
+        let Self { what, pools, live, .. } = self;
+        format!("{what}: {pools} pools, {} listings, {live} live", self.listings())
+    }
+}
+
+/// Measures all of it: some three minutes.
+pub fn run(bench: &Bench) -> Result<Sheet, Trouble> {
+    let only = match &bench.what {
+        What::Engine(options) => options.only.as_deref(),
+        _ => None,
+    };
+    let is_wanted = |case: &&Case| only.is_none_or(|words| case.name().contains(words));
+    let mut all = Vec::new();
+    for case in CASES.iter().filter(is_wanted) {
+        all.push((*case, measure(case)?));
+        eprintln!("engine: {} is measured", case.name());
+    }
+    let rows = all.iter().map(|(case, measured)| row(case, measured)).collect();
     let targets = targets(&all);
     Ok(Sheet {
         name: "engine",
@@ -150,7 +155,7 @@ pub fn run(_: &Bench) -> Result<Sheet, Trouble> {
         ],
         rows,
         targets,
-        notes: notes(&all),
+        notes: notes(),
     })
 }
 
@@ -255,7 +260,7 @@ fn row(case: &Case, measured: &Measured) -> Vec<Cell> {
     vec![
         Cell::text(case.what),
         Cell::count(count(case.pools)),
-        Cell::count(count(case.pools * case.listings_per_pool)),
+        Cell::count(count(case.listings())),
         Cell::count(case.live),
         Cell::count(measured.decided()),
         Cell::count(measured.filled),
@@ -267,39 +272,39 @@ fn row(case: &Case, measured: &Measured) -> Vec<Cell> {
     ]
 }
 
-fn targets(all: &[Measured]) -> Vec<Target> {
-    let grows = |few: usize, many: usize| all[many].seconds_each() / all[few].seconds_each();
-    let bytes = all[LIVE_MANY].bytes_each.unwrap_or(f64::INFINITY);
-    vec![
-        Target::at_least(
+/// What was promised of the cases that were measured.
+fn targets(all: &[(Case, Measured)]) -> Vec<Target> {
+    let find = |case: Case| all.iter().find(|(it, _)| *it == case).map(|(_, measured)| measured);
+    let rate = |what: &str, wanted: f64, case: Case| {
+        Some(Target::at_least(what, wanted, find(case)?.rate()))
+    };
+    let growth = |what: &str, case: Case| {
+        let (few, many) = (find(case)?, find(case.with(1_000_000))?);
+        Some(Target::at_most(what, 2.0, many.seconds_each() / few.seconds_each()))
+    };
+    let bytes = find(WIDE.with(1_000_000)).and_then(|it| it.bytes_each);
+    let all = [
+        rate(
             "orders/s, fixed windows, 100 listings in 10 pools, up to half sold",
             200_000.0,
-            all[HEADLINE].rate(),
+            PLAIN,
         ),
-        Target::at_least("the same, up to a tenth sold", 200_000.0, all[AMPLE_HEADLINE].rate()),
-        Target::at_most(
+        rate("the same, up to a tenth sold", 200_000.0, AMPLE),
+        growth(
             "cost of an order at 1M live over that at 1k (1,000 pools, fixed), half sold at 1M",
-            2.0,
-            grows(LIVE_FEW, LIVE_MANY),
+            WIDE,
         ),
-        Target::at_most("the same, a tenth sold at 1M", 2.0, grows(AMPLE_FEW, AMPLE_MANY)),
-        Target::at_most(
-            "floating 30 days, half sold at 1M",
-            2.0,
-            grows(FLOATING_FEW, FLOATING_MANY),
-        ),
-        Target::at_most("bytes of memory per live contract (1M live)", 2_048.0, bytes),
-        Target::at_least(
-            "next step: orders/s, floating 30 days",
-            100_000.0,
-            all[HEADLINE_FLOATING].rate(),
-        ),
-    ]
+        growth("the same, a tenth sold at 1M", WIDE_AMPLE),
+        growth("floating 30 days, half sold at 1M", WIDE_FLOAT),
+        bytes.map(|each| {
+            Target::at_most("bytes of memory per live contract (1M live)", 2_048.0, each)
+        }),
+        rate("next step: orders/s, floating 30 days", 100_000.0, FLOAT),
+    ];
+    all.into_iter().flatten().collect()
 }
 
-fn notes(all: &[Measured]) -> Vec<String> {
-    let bytes =
-        all[LIVE_MANY].bytes_each.map_or_else(|| "?".to_owned(), |each| format!("{each:.0}"));
+fn notes() -> Vec<String> {
     vec![
         "live: contracts made by real orders before the measured ones. An order is for 8 to 128 \
          GPUs, \
@@ -314,12 +319,9 @@ fn notes(all: &[Measured]) -> Vec<String> {
          of each 256 \
          included; p50 and p99 are of the single decisions."
             .to_owned(),
-        format!(
-            "memory: {bytes} bytes is the growth of the resident set of this process while 1M \
-             contracts \
-             were made, divided by 1M, effects dropped; schedules, deadlines and balances \
-             included, \
-             remembered idempotency keys not (some 100 bytes each for 30 days)."
-        ),
+        "memory: the growth of the resident set of this process while 1M contracts were made, \
+         divided by 1M, effects dropped; schedules, deadlines and balances included, remembered \
+         idempotency keys not (some 100 bytes each for 30 days)."
+            .to_owned(),
     ]
 }

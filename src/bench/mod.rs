@@ -59,7 +59,7 @@ pub struct Bench {
 #[derive(Debug, Subcommand)]
 pub enum What {
     /// The engine alone: orders fully decided on one thread
-    Engine,
+    Engine(engine::Options),
     /// The sequencer and the store: reservations onto disk
     Durable,
     /// The whole server over HTTP, beside the ways most teams would build it
@@ -114,7 +114,7 @@ pub fn run(bench: &Bench) -> Result<(), Trouble> {
         return peer::serve(peer);
     }
     let all: [(What, Measure); 6] = [
-        (What::Engine, engine::run),
+        (What::Engine(engine::Options::default()), engine::run),
         (What::Durable, durable::run),
         (What::Month, month::run),
         (What::Start, start::run),

@@ -190,9 +190,7 @@ fn a_copy_that_follows_has_everything_when_the_first_database_burns() {
     let mut load = Load::begin(&[&server.url], 0);
     work(&load);
     primary.stop_at_once();
-    while server.readiness() == "ready" {
-        pause(5);
-    }
+    server.wait_while("ready");
     let watch = Stopwatch::start();
     copy.promote();
     server.wait_until("ready");

@@ -6,7 +6,7 @@ use headroom::sequencer::Stopwatch;
 use super::cluster::own::Own;
 use super::relay::{Cut, Relay};
 use super::server::{Server, verify};
-use super::stage::{Load, each_is_there_once, pause};
+use super::stage::{ASKERS, Load, each_is_there_once, pause};
 use super::{Chance, cluster};
 
 /// Rounds of each kind of trouble in the ordinary run.
@@ -46,9 +46,7 @@ fn postgres_may_be_stopped_at_once_and_started_again() {
         load.stage.wait_for_an_answer();
         pause(chance.below(300));
         postgres.stop_at_once();
-        while server.readiness() == "ready" {
-            pause(5);
-        }
+        server.wait_while("ready");
         pause(chance.below(1_500));
         postgres.start();
         times.push(server.wait_until("ready"));
@@ -91,29 +89,35 @@ fn a_wire_may_be_cut_in_the_middle_of_a_commit() {
 }
 
 /// The server process of the writer's session finds its disk full: PostgreSQL stops in the middle
-/// of writing its log, and comes back by itself.
+/// of writing its log and comes back by itself, or it refuses a table more room and goes on. Then
+/// the server has a new session before anybody could see that it was not ready.
 #[test]
 fn postgres_may_run_out_of_disk() {
     let Some(postgres) = Own::fresh() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let database = postgres.database("market");
+    let url = postgres.url("market");
     let server = Server::start(folder.path(), &database);
     let mut load = Load::begin(&[&server.url], 0);
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
         load.stage.wait_for_an_answer();
         let ask = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted";
-        let writer = cluster::try_execute(&postgres.url("market"), ask).expect("it answers");
+        let writer = cluster::try_execute(&url, ask).expect("it answers");
         let [writer] = &writer[..] else { panic!("one writer: {writer:?}") };
+        let lives = format!("SELECT pid FROM pg_stat_activity WHERE pid = {writer}");
         super::disk::limit(postgres.user_runs("prlimit"), writer, "1");
-        while server.readiness() == "ready" {
+        let watch = Stopwatch::start();
+        while cluster::try_execute(&url, &lives).is_ok_and(|found| !found.is_empty()) {
+            assert!(watch.seconds() < 60.0, "a session that cannot write is given up");
             pause(5);
         }
-        let watch = Stopwatch::start();
-        let mut returned = 0.0;
-        while server.readiness() != "ready" {
+        // What was under way before is no sign that it is over.
+        let before = load.stage.count() + ASKERS;
+        let mut returned = watch.seconds();
+        while load.stage.count() <= before || server.readiness() != "ready" {
             assert!(watch.seconds() < 60.0, "PostgreSQL comes back by itself");
-            if cluster::try_execute(&postgres.url("market"), "SELECT 1").is_err() {
+            if cluster::try_execute(&url, "SELECT 1").is_err() {
                 returned = watch.seconds();
             }
             pause(5);

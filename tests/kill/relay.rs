@@ -54,7 +54,9 @@ impl Relay {
     pub fn cut(&self, cut: Cut) {
         let before = self.orders.cuts.load(Ordering::Acquire);
         *self.orders.next.lock().expect("nobody panics here") = Some(cut);
+        let watch = headroom::sequencer::Stopwatch::start();
         while self.orders.cuts.load(Ordering::Acquire) == before {
+            assert!(watch.seconds() < 60.0, "nobody has sent COMMIT for a minute");
             super::stage::pause(1);
         }
     }

@@ -109,6 +109,15 @@ impl Server {
         watch.seconds()
     }
 
+    /// Returns once `/readyz` says this word no more.
+    pub fn wait_while(&self, word: &str) {
+        let watch = headroom::sequencer::Stopwatch::start();
+        while self.readiness() == word {
+            assert!(watch.seconds() < 60.0, "after a minute it still says {word}");
+            pause(5);
+        }
+    }
+
     /// The way of `kill -9`: no time for a last word.
     pub fn kill(mut self) {
         self.child.kill().expect("it can be killed");

@@ -14,7 +14,7 @@ pub use super::server::pause;
 use super::server::{ADMIN, Caller, PASSWORD, Reply};
 
 /// Programs that order at the same time.
-const ASKERS: usize = 8;
+pub const ASKERS: usize = 8;
 
 /// What is kept of an acknowledgement: the order's id, and a digest of the answer's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
