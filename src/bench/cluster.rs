@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// A running server of our own.
 #[derive(Debug)]
@@ -15,7 +15,12 @@ pub struct Cluster {
     folder: PathBuf,
     port: u16,
     account: Option<Account>,
+    /// Ends the server when this process is ended before it could.
+    guard: Option<Child>,
 }
+
+/// A shell that waits until its standard input closes, as it does when whoever holds it dies.
+const GUARD: &str = r#"read -r _; "$0" -w -t 30 -D "$1" -m immediate stop; rm -rf "$1""#;
 
 /// Whom the server runs as when we are root, which it refuses to be.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +70,7 @@ impl Cluster {
         if let Some(Account { user, group }) = account {
             chown(&folder, Some(user), Some(group))?;
         }
-        let cluster = Self { folder, port, account };
+        let mut cluster = Self { folder, port, account, guard: None };
         cluster.run(
             cluster
                 .command(&initdb)
@@ -97,6 +102,7 @@ impl Cluster {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
             start.extend(["-p", &launch]);
         }
+        cluster.guard = Some(cluster.guarded()?);
         cluster.control(&start)?;
         Ok(cluster)
     }
@@ -115,11 +121,25 @@ impl Cluster {
         self.run(self.command(&program).args(arguments))
     }
 
-    /// One of PostgreSQL's programs, on our folder, as the right user.
+    fn guarded(&self) -> Result<Child> {
+        let program = binary("pg_ctl").ok_or_else(|| Error::other("pg_ctl is missing"))?;
+        let mut shell = self.as_account(Path::new("/bin/sh"));
+        shell.args(["-c", GUARD]).arg(program).arg(&self.folder);
+        // Ctrl-C at the terminal is for us; the guard then sees that we are gone.
+        shell.stdin(Stdio::piped()).process_group(0).spawn()
+    }
+
+    /// One of PostgreSQL's programs, on our folder.
     fn command(&self, program: &Path) -> Command {
+        let mut command = self.as_account(program);
+        command.arg("-D").arg(&self.folder).stdin(Stdio::null());
+        command
+    }
+
+    /// A program in our folder, as the right user.
+    fn as_account(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        command.arg("-D").arg(&self.folder).current_dir(&self.folder);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.current_dir(&self.folder).stdout(Stdio::null()).stderr(Stdio::null());
         if let Some(Account { user, group }) = self.account {
             command.uid(user).gid(group);
         }
@@ -140,6 +160,10 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         // Nothing in it is wanted any more, so it need not be tidy about ending.
         drop(self.control(&["-w", "-t", "30", "-m", "immediate", "stop"]));
+        if let Some(mut guard) = self.guard.take() {
+            drop(guard.kill());
+            drop(guard.wait());
+        }
         drop(fs::remove_dir_all(&self.folder));
     }
 }

@@ -12,7 +12,7 @@ use std::iter::Peekable;
 use super::Draw;
 use super::cover::{self, Starts};
 use super::search::{Found, Search, Sizes, up_to_lot};
-use super::single::{Stack, Take};
+use super::single::{Gaps, Take};
 use crate::engine::capacity::{GRAIN, Lane, Rates};
 use crate::model::id::PoolId;
 use crate::model::{Minute, Price, SkuCode, Worth};
@@ -58,7 +58,7 @@ pub(in crate::engine) struct Slate {
     /// A heap, not a sorted list: few of many parts are looked into.
     turns: BinaryHeap<Turn>,
     rates: Rates,
-    pub(super) stack: Stack,
+    pub(super) gaps: Gaps,
     /// What was taken for the best block with a single start, and where that is.
     takes: Vec<Take>,
     taken_for: Option<(PoolId, Minute)>,
@@ -129,7 +129,7 @@ impl<'a> Search<'a> {
                 let is_stacked = part.starts.is_single() && sizes.least == sizes.most;
                 slate.taken_for = is_stacked.then_some((found.yard.pool.id, found.start));
                 if is_stacked {
-                    std::mem::swap(&mut slate.takes, &mut slate.stack.takes);
+                    std::mem::swap(&mut slate.takes, &mut slate.gaps.takes);
                 }
             }
         }

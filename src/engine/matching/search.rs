@@ -345,7 +345,7 @@ impl<'a> Search<'a> {
         }
         let offers = self.stocked(yard, size, window);
         let offers = offers.filter(|(_, offer)| self.opens(&offer.listing) <= start);
-        let priced = single::price(offers, size, window, most, &mut slate.stack)?;
+        let priced = single::price(offers, size, window, most, &mut slate.gaps)?;
         Some(Found { yard, size, start, worth: priced.worth, first_seq: priced.first_seq })
     }
 

@@ -23,7 +23,7 @@ pub(super) struct Take {
 /// What is missing before and after an offer, and what was taken: kept from one block to the next,
 /// so that nothing is allocated anew.
 #[derive(Debug, Default)]
-pub(super) struct Stack {
+pub(super) struct Gaps {
     now: Vec<Gap>,
     next: Vec<Gap>,
     pub(super) takes: Vec<Take>,
@@ -44,9 +44,9 @@ pub(super) fn price<'a>(
     size: Gpus,
     window: Window,
     most: Worth,
-    stack: &mut Stack,
+    gaps: &mut Gaps,
 ) -> Option<Priced> {
-    let Stack { now, next, takes } = stack;
+    let Gaps { now, next, takes } = gaps;
     takes.clear();
     now.clear();
     now.push(Gap { start: window.start(), end: window.end(), need: i64::from(size) });
