@@ -9,20 +9,21 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use clap::Args;
 use uuid::Uuid;
 
 use super::clerk::{Clerk, settings};
 use super::market::{Demand, Market, Reach, Shape, Starts, digest_of, is_filled};
-use super::place::{Place, Places};
+use super::place::{Kind, Place, Places};
 use super::sheet::{Cell, Sheet, Target};
 use super::watch::{Spread, Watch, float};
-use super::{Bench, Trouble};
+use super::{Bench, Trouble, What};
 use crate::engine::{Actor, Command, Key};
 use crate::http::scribe;
 use crate::sequencer::{self, Clock, Desk, Errand, Pace};
 use crate::store::{self, Batch, Durable};
 
-const CALLERS: [usize; 4] = [1, 8, 64, 512];
+const CALLERS: [u16; 4] = [1, 8, 64, 512];
 /// A bound on one measurement, so that memory is bounded too.
 const ORDERS_MAX: usize = 100_000;
 /// Orders that the peer commits at most: their batches wait in memory.
@@ -66,12 +67,31 @@ impl Alone {
     }
 }
 
+/// How `bench durable` is run.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Options {
+    /// Only this store: SQLite or PostgreSQL
+    #[arg(long, value_name = "STORE")]
+    pub only: Option<String>,
+    /// Only these numbers of callers
+    #[arg(long, value_name = "COUNTS", value_delimiter = ',',
+        value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub callers: Vec<u16>,
+}
+
 /// Measures all of it: some two minutes.
 pub fn run(bench: &Bench) -> Result<Sheet, Trouble> {
+    let Options { only, callers } = match &bench.what {
+        What::Durable(options) => options.clone(),
+        _ => Options::default(),
+    };
     let places = Places::find(bench)?;
     let (mut rows, mut targets) = (Vec::new(), Vec::new());
-    for kind in places.kinds() {
-        for callers in CALLERS {
+    let numbers = if callers.is_empty() { CALLERS.to_vec() } else { callers };
+    let is_wanted = |kind: &Kind| only.as_ref().is_none_or(|name| kind.name() == name);
+    for kind in places.kinds().into_iter().filter(is_wanted) {
+        for &callers in &numbers {
+            let callers = usize::from(callers);
             let place = places.fresh(kind)?;
             let through = through_the_sequencer(&place, callers, bench.seconds)?;
             place.remove()?;
@@ -255,12 +275,7 @@ async fn caller(desk: Desk, queue: Queue, over: Arc<AtomicBool>) -> Result<Throu
 }
 
 /// Commits batches of `size` orders, decided beforehand, on a fresh database.
-fn store_alone(
-    places: &Places,
-    kind: super::place::Kind,
-    size: usize,
-    seconds: u64,
-) -> Result<Alone, Trouble> {
+fn store_alone(places: &Places, kind: Kind, size: usize, seconds: u64) -> Result<Alone, Trouble> {
     let place = places.fresh(kind)?;
     let mut market = market()?;
     let (mut writer, _) = store::open(&place.url)?;

@@ -61,7 +61,7 @@ pub enum What {
     /// The engine alone: orders fully decided on one thread
     Engine(engine::Options),
     /// The sequencer and the store: reservations onto disk
-    Durable,
+    Durable(durable::Options),
     /// The whole server over HTTP, beside the ways most teams would build it
     Http(http::Http),
     /// Contracts accrue a month, are invoiced, and the month is closed
@@ -115,7 +115,7 @@ pub fn run(bench: &Bench) -> Result<(), Trouble> {
     }
     let all: [(What, Measure); 6] = [
         (What::Engine(engine::Options::default()), engine::run),
-        (What::Durable, durable::run),
+        (What::Durable(durable::Options::default()), durable::run),
         (What::Month, month::run),
         (What::Start, start::run),
         (What::Quiet, quiet::run),
