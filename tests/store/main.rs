@@ -12,6 +12,7 @@ mod sample;
 
 mod debts;
 mod keeps;
+mod plans;
 mod reads;
 mod rebuilds;
 mod refuses;

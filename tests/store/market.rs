@@ -240,7 +240,7 @@ impl Market {
         (org, user)
     }
 
-    fn publish(
+    pub fn publish(
         &mut self,
         pool: usize,
         gpus: u32,
