@@ -16,17 +16,17 @@ pub struct Schedule {
 
 /// From minute `from` on the count is `count`, until the next step. Eight bytes, so that a line of
 /// memory holds eight of them: looking for an instant and moving steps is most of the work on a
-/// long schedule. Minutes reach the year 6053, counts a thousand times the largest pool.
+/// long schedule. Counts reach a thousand times the largest pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Step {
-    from: i32,
+    from: Minute,
     count: i32,
 }
 
 /// From a minute on so many more, until another takes them away: what [`Schedule::add_many`] takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
-    from: i32,
+    from: Minute,
     by: i32,
 }
 
@@ -35,7 +35,7 @@ impl Change {
     pub fn within(window: Window, by: i64) -> [Self; 2] {
         let by = i32::try_from(by).expect("counts are of GPUs in one market");
         let back = by.checked_neg().expect("counts are of GPUs in one market");
-        [Self { from: kept(window.start()), by }, Self { from: kept(window.end()), by: back }]
+        [Self { from: window.start(), by }, Self { from: window.end(), by: back }]
     }
 }
 
@@ -78,7 +78,7 @@ impl Schedule {
             return;
         }
         let by = i32::try_from(by).expect("counts are of GPUs in one market");
-        let (start, end) = (kept(window.start()), kept(window.end()));
+        let (start, end) = (window.start(), window.end());
         let first = self.steps.partition_point(|step| step.from < start);
         let before = if first == 0 { 0 } else { self.steps[first - 1].count };
         let is_there = self.steps.get(first).is_some_and(|step| step.from == start);
@@ -142,7 +142,7 @@ impl Schedule {
     /// those that go. What lies behind is moved once, and not at all when one comes and one goes.
     fn shift(&mut self, first: usize, last: usize, opens: Edge, closes: Edge) {
         let steps = &mut self.steps;
-        let none = Step { from: 0, count: 0 };
+        let none = Step { from: Minute::default(), count: 0 };
         match (opens, closes) {
             (Edge::Stays, Edge::Stays) => {}
             (Edge::Stays, Edge::Born) => steps.insert(last, none),
@@ -186,7 +186,7 @@ impl Schedule {
     /// The smallest count within `window`.
     pub fn min_over(&self, window: Window) -> i64 {
         let after = self.after(window.start());
-        let (least, end) = (self.before(after), near(window.end()));
+        let (least, end) = (self.before(after), window.end());
         let inside = self.steps[after..].iter().take_while(|step| step.from < end);
         inside.fold(least, |least, step| least.min(i64::from(step.count)))
     }
@@ -194,7 +194,7 @@ impl Schedule {
     /// Whether the count is zero throughout `window`.
     pub fn is_zero_over(&self, window: Window) -> bool {
         let after = self.after(window.start());
-        let end = near(window.end());
+        let end = window.end();
         self.before(after) == 0 && self.steps.get(after).is_none_or(|step| step.from >= end)
     }
 
@@ -206,8 +206,8 @@ impl Schedule {
         let mut from = window.start();
         std::iter::from_fn(move || {
             let start = from;
-            let next = steps.next().filter(|step| minute(step) < window.end());
-            from = next.map_or(window.end(), minute);
+            let next = steps.next().filter(|step| step.from < window.end());
+            from = next.map_or(window.end(), |step| step.from);
             let stretch = Stretch { window: Window::new(start, from)?, count };
             count = next.map_or(0, |step| i64::from(step.count));
             Some(stretch)
@@ -224,7 +224,7 @@ impl Schedule {
     /// Every stretch whose count is not zero, in order.
     pub fn stretches(&self) -> impl Iterator<Item = Stretch> + '_ {
         self.steps.windows(2).filter_map(|pair| {
-            let window = Window::new(minute(&pair[0]), minute(&pair[1]))?;
+            let window = Window::new(pair[0].from, pair[1].from)?;
             let count = i64::from(pair[0].count);
             (count != 0).then_some(Stretch { window, count })
         })
@@ -233,7 +233,10 @@ impl Schedule {
     /// The instants within `window` (its start excluded) at which the count changes.
     pub fn changes_within(&self, window: Window) -> impl Iterator<Item = Minute> + '_ {
         let first = self.after(window.start());
-        self.steps[first..].iter().map(minute).take_while(move |from| *from < window.end())
+        self.steps[first..]
+            .iter()
+            .map(|step| step.from)
+            .take_while(move |from| *from < window.end())
     }
 
     /// The earliest start in `[earliest, latest]`, on a boundary of `slot_minutes`, from which at
@@ -261,7 +264,7 @@ impl Schedule {
     /// stretch, `Some(None)` when it never ends.
     fn blocked_until(&self, window: Window, count: i64) -> Option<Option<Minute>> {
         let first = self.after(window.start());
-        let end = near(window.end());
+        let end = window.end();
         let end = first + self.steps[first..].partition_point(|step| step.from < end);
         // Step `end - 1` is the last that matters; step `first - 1` is in force at the start.
         for index in (first..end).rev() {
@@ -274,7 +277,7 @@ impl Schedule {
 
     /// The first change from `index` on that reaches `count`.
     fn risen_after(&self, index: usize, count: i64) -> Option<Minute> {
-        self.steps[index..].iter().find(|step| i64::from(step.count) >= count).map(minute)
+        self.steps[index..].iter().find(|step| i64::from(step.count) >= count).map(|step| step.from)
     }
 
     /// How many steps it takes to write this down: its cost in memory.
@@ -291,7 +294,7 @@ impl Schedule {
         let in_force = self.after(instant);
         if in_force > 0 {
             self.steps.drain(..in_force - 1);
-            self.steps[0].from = kept(instant);
+            self.steps[0].from = instant;
             if self.steps[0].count == 0 {
                 self.steps.remove(0);
             }
@@ -301,7 +304,7 @@ impl Schedule {
     /// As `forget_before`, once it is worth moving the rest: many small changes then cost little
     /// each.
     pub fn trim(&mut self, instant: Minute) {
-        if self.steps.get(TRIM_STEPS).is_some_and(|step| minute(step) <= instant) {
+        if self.steps.get(TRIM_STEPS).is_some_and(|step| step.from <= instant) {
             self.forget_before(instant);
         }
     }
@@ -311,18 +314,17 @@ impl Schedule {
     pub fn since(&self, instant: Minute) -> Schedule {
         let past = self.after(instant);
         let count = if past == 0 { 0 } else { self.steps[past - 1].count };
-        let at_start = (count != 0).then(|| Step { from: kept(instant), count });
+        let at_start = (count != 0).then_some(Step { from: instant, count });
         Schedule { steps: at_start.into_iter().chain(self.steps[past..].iter().copied()).collect() }
     }
 
     /// The instant from which the count is zero for ever; `None` when it always was.
     pub fn end(&self) -> Option<Minute> {
-        self.steps.last().map(minute)
+        self.steps.last().map(|step| step.from)
     }
 
     /// The place of the first step after `instant`.
     fn after(&self, instant: Minute) -> usize {
-        let instant = near(instant);
         self.steps.partition_point(|step| step.from <= instant)
     }
 
@@ -343,7 +345,6 @@ pub struct Finger<'a> {
 impl Finger<'_> {
     /// Goes on to `instant`, which does not lie behind.
     pub fn move_to(&mut self, instant: Minute) {
-        let instant = near(instant);
         while let [step, ahead @ ..] = self.ahead
             && step.from <= instant
         {
@@ -358,22 +359,8 @@ impl Finger<'_> {
 
     /// When the next step begins, or `end` when that comes first.
     pub fn until(&self, end: Minute) -> Minute {
-        self.ahead.first().map_or(end, |step| minute(step).min(end))
+        self.ahead.first().map_or(end, |step| step.from.min(end))
     }
-}
-
-fn minute(step: &Step) -> Minute {
-    Minute::new(i64::from(step.from))
-}
-
-/// An instant as a step keeps it.
-fn kept(instant: Minute) -> i32 {
-    i32::try_from(instant.count()).expect("the market's times are within its limits")
-}
-
-/// The instant, or the nearest that a step can begin at: what is asked about need not be kept.
-fn near(instant: Minute) -> i32 {
-    i32::try_from(instant.count()).unwrap_or(if instant.count() < 0 { i32::MIN } else { i32::MAX })
 }
 
 fn plus(count: i32, by: i32) -> i32 {

@@ -4,12 +4,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Whole UTC minutes since 1970-01-01T00:00Z: the market's grain.
+/// Whole UTC minutes since 1970-01-01T00:00Z: the market's grain. Four bytes, since a contract has
+/// dozens of them and a million contracts are in memory; they reach the year 6053, far beyond the
+/// market's limits, and what lies outside is taken for the first or the last of them.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 #[serde(transparent)]
-pub struct Minute(i64);
+pub struct Minute(i32);
 
 /// UTC microseconds since 1970-01-01T00:00Z: when something was recorded.
 #[derive(
@@ -22,17 +24,24 @@ pub struct Micros(i64);
 const MICROS_PER_MINUTE: i64 = 60_000_000;
 
 impl Minute {
+    #[expect(clippy::cast_possible_truncation, reason = "it is within the bounds by then")]
     pub const fn new(minutes: i64) -> Self {
-        Self(minutes)
+        if minutes < i32::MIN as i64 {
+            Self(i32::MIN)
+        } else if minutes > i32::MAX as i64 {
+            Self(i32::MAX)
+        } else {
+            Self(minutes as i32)
+        }
     }
 
     pub const fn count(self) -> i64 {
-        self.0
+        self.0 as i64
     }
 
     /// This instant moved by `minutes`. Times in the market stay within limits far from overflow.
     pub const fn plus(self, minutes: i64) -> Self {
-        Self(self.0.saturating_add(minutes))
+        Self::new(self.count().saturating_add(minutes))
     }
 
     /// This instant so many calendar months later, on the last day of the month where the day is
@@ -49,27 +58,27 @@ impl Minute {
 
     /// Minutes from `earlier` to this instant; negative when it lies before.
     pub const fn since(self, earlier: Minute) -> i64 {
-        self.0 - earlier.0
+        self.count() - earlier.count()
     }
 
     /// Whether this instant is a boundary of slots of `slot_minutes`.
     pub const fn is_aligned(self, slot_minutes: u32) -> bool {
-        self.0.rem_euclid(slot_minutes as i64) == 0
+        self.count().rem_euclid(slot_minutes as i64) == 0
     }
 
     /// The last slot boundary at or before this instant.
     pub const fn floor_to(self, slot_minutes: u32) -> Self {
-        Self(self.0 - self.0.rem_euclid(slot_minutes as i64))
+        self.plus(-self.count().rem_euclid(slot_minutes as i64))
     }
 
     /// The first slot boundary at or after this instant.
     pub const fn ceil_to(self, slot_minutes: u32) -> Self {
         let floor = self.floor_to(slot_minutes);
-        if floor.0 == self.0 { floor } else { Self(floor.0 + slot_minutes as i64) }
+        if floor.0 == self.0 { floor } else { floor.plus(slot_minutes as i64) }
     }
 
     pub const fn micros(self) -> Micros {
-        Micros(self.0.saturating_mul(MICROS_PER_MINUTE))
+        Micros(self.count() * MICROS_PER_MINUTE)
     }
 }
 
@@ -84,7 +93,7 @@ impl Micros {
 
     /// The minute that has begun at this instant.
     pub const fn minute(self) -> Minute {
-        Minute(self.0.div_euclid(MICROS_PER_MINUTE))
+        Minute::new(self.0.div_euclid(MICROS_PER_MINUTE))
     }
 
     pub const fn plus_secs(self, seconds: i64) -> Self {
@@ -136,7 +145,7 @@ impl Window {
     }
 
     pub const fn minutes(self) -> i64 {
-        self.end.0 - self.start.0
+        self.end.since(self.start)
     }
 
     pub const fn contains(self, other: Window) -> bool {
@@ -166,6 +175,18 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_outside_is_the_first_or_the_last() {
+        let (first, last) = (Minute::new(i64::MIN), Minute::new(i64::MAX));
+        assert!(first < Minute(0) && Minute(0) < last);
+        assert_eq!(last.plus(1), last);
+        assert_eq!(first.plus(i64::MIN), first);
+        assert_eq!(Micros::new(i64::MAX).minute(), last);
+        assert_eq!(last.since(first), i64::from(u32::MAX));
+        assert_eq!(last.micros().minute(), last);
+        assert_eq!(last.to_string(), "6053-01-23T02:07:00Z");
+    }
+
+    #[test]
     fn months_are_the_calendars() {
         let from =
             |text: &str| Micros(text.parse::<jiff::Timestamp>().expect("a time").as_microsecond());
@@ -178,7 +199,7 @@ mod tests {
             let later = from(start).minute().plus_months(months);
             assert_eq!(later, Some(from(end).minute()), "{start} + {months}");
         }
-        assert_eq!(Minute(i64::MAX).plus_months(1), None);
+        assert_eq!(Minute(i32::MAX).plus_months(12 * 5_000), None);
     }
 
     #[test]

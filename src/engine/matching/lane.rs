@@ -85,6 +85,8 @@ impl Slate {
                 }
                 cover::draw(&mut draws, mine, offer, take.window, take.gpus);
             }
+            // What goes on is one draw, and the contract keeps them as long as it lives.
+            draws.shrink_to_fit();
             // Stable: within one start the offers keep their order.
             draws.sort_by_key(|draw| draw.window.start());
             draws
