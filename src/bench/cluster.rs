@@ -1,5 +1,5 @@
-//! A private PostgreSQL: its own folder, its own port on loopback, gone when dropped. Shared by the
-//! benchmarks and the tests; knows PostgreSQL's programs and nothing of this project.
+//! A private PostgreSQL: its own folder, its own port on loopback, gone when dropped. Knows
+//! PostgreSQL's programs and nothing of this project.
 
 use std::fs;
 use std::io::{Error, Result};
@@ -15,11 +15,12 @@ pub struct Cluster {
     folder: PathBuf,
     port: u16,
     account: Option<Account>,
-    /// Ends the server when this process is ended before it could.
+    /// Ends the server. `None` until there is one to end.
     guard: Option<Child>,
 }
 
-/// A shell that waits until its standard input closes, as it does when whoever holds it dies.
+/// A shell that waits until its standard input closes, as it does when whoever holds it drops it or
+/// dies. Nothing in the server is wanted any more, so it need not be tidy about ending.
 const GUARD: &str = r#"read -r _; "$0" -w -t 30 -D "$1" -m immediate stop; rm -rf "$1""#;
 
 /// Whom the server runs as when we are root, which it refuses to be.
@@ -102,8 +103,9 @@ impl Cluster {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
             start.extend(["-p", &launch]);
         }
-        cluster.guard = Some(cluster.guarded()?);
-        cluster.control(&start)?;
+        let pg_ctl = initdb.with_file_name("pg_ctl");
+        cluster.guard = Some(cluster.guarded(&pg_ctl)?);
+        cluster.run(cluster.command(&pg_ctl).args(&start))?;
         Ok(cluster)
     }
 
@@ -112,19 +114,9 @@ impl Cluster {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Starts or stops the server, as `pg_ctl` does.
-    ///
-    /// # Errors
-    /// When it does not.
-    pub fn control(&self, arguments: &[&str]) -> Result<()> {
-        let program = binary("pg_ctl").ok_or_else(|| Error::other("pg_ctl is missing"))?;
-        self.run(self.command(&program).args(arguments))
-    }
-
-    fn guarded(&self) -> Result<Child> {
-        let program = binary("pg_ctl").ok_or_else(|| Error::other("pg_ctl is missing"))?;
+    fn guarded(&self, pg_ctl: &Path) -> Result<Child> {
         let mut shell = self.as_account(Path::new("/bin/sh"));
-        shell.args(["-c", GUARD]).arg(program).arg(&self.folder);
+        shell.args(["-c", GUARD]).arg(pg_ctl).arg(&self.folder);
         // Ctrl-C at the terminal is for us; the guard then sees that we are gone.
         shell.stdin(Stdio::piped()).process_group(0).spawn()
     }
@@ -158,12 +150,8 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // Nothing in it is wanted any more, so it need not be tidy about ending.
-        drop(self.control(&["-w", "-t", "30", "-m", "immediate", "stop"]));
-        if let Some(mut guard) = self.guard.take() {
-            drop(guard.kill());
-            drop(guard.wait());
-        }
+        // To wait for the guard closes its standard input. As root only we may remove the folder.
+        drop(self.guard.as_mut().map(Child::wait));
         drop(fs::remove_dir_all(&self.folder));
     }
 }

@@ -101,19 +101,22 @@ impl Server {
 
     /// Returns once `/readyz` says this word. Answers how many seconds it took.
     pub fn wait_until(&self, word: &str) -> f64 {
-        let watch = headroom::sequencer::Stopwatch::start();
-        while self.readiness() != word {
-            assert!(watch.seconds() < 60.0, "after a minute it says {}", self.readiness());
-            pause(10);
-        }
-        watch.seconds()
+        self.wait(|said| said == word)
     }
 
-    /// Returns once `/readyz` says this word no more.
-    pub fn wait_while(&self, word: &str) {
+    /// As `wait_until`, once it says this word no more.
+    pub fn wait_while(&self, word: &str) -> f64 {
+        self.wait(|said| said != word)
+    }
+
+    fn wait(&self, is_it: impl Fn(&str) -> bool) -> f64 {
         let watch = headroom::sequencer::Stopwatch::start();
-        while self.readiness() == word {
-            assert!(watch.seconds() < 60.0, "after a minute it still says {word}");
+        loop {
+            let said = self.readiness();
+            if is_it(&said) {
+                return watch.seconds();
+            }
+            assert!(watch.seconds() < 60.0, "after a minute it says {said}");
             pause(5);
         }
     }
