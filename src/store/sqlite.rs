@@ -23,7 +23,10 @@ const SETTINGS: &str = "
 
 /// Settings of the writer. `synchronous = FULL`: a commit that was answered is on disk. The log is
 /// copied back every 20,000 pages (80 MiB) instead of 1,000, which writes hot pages less often.
+/// The cache is small, as a commit that has split a page looks at every page in it (for pages past
+/// the end of the file): with 8 MiB instead of 64 the store commits a tenth more.
 const WRITER_SETTINGS: &str = "
+    PRAGMA cache_size = -8192;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA wal_autocheckpoint = 20000;";
