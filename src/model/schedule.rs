@@ -86,7 +86,7 @@ impl Schedule {
         }
         let by = i32::try_from(by).expect("counts are of GPUs in one market");
         let (start, end) = (window.start(), window.end());
-        let first = self.after(start.plus(-1));
+        let first = self.at_or_after(start);
         let before = if first == 0 { 0 } else { self.steps[first - 1].count };
         let is_there = self.steps.get(first).is_some_and(|step| step.from == start);
         let (mut last, mut in_force) = (first, before);
@@ -271,8 +271,7 @@ impl Schedule {
     /// stretch, `Some(None)` when it never ends.
     fn blocked_until(&self, window: Window, count: i64) -> Option<Option<Minute>> {
         let first = self.after(window.start());
-        let end = window.end();
-        let end = first + self.steps[first..].partition_point(|step| step.from < end);
+        let end = self.at_or_after(window.end());
         // Step `end - 1` is the last that matters; step `first - 1` is in force at the start.
         for index in (first..end).rev() {
             if i64::from(self.steps[index].count) < count {
@@ -347,6 +346,13 @@ impl Schedule {
         low + self.steps[low..high].partition_point(|step| step.from <= instant)
     }
 
+    /// The place of the first step at `instant` or after it.
+    fn at_or_after(&self, instant: Minute) -> usize {
+        let after = self.after(instant);
+        let is_there = after > 0 && self.steps[after - 1].from == instant;
+        after - usize::from(is_there)
+    }
+
     /// The count in force just before the step at `place` begins.
     fn before(&self, place: usize) -> i64 {
         if place == 0 { 0 } else { i64::from(self.steps[place - 1].count) }
@@ -392,21 +398,15 @@ fn near(steps: &[Step], instant: Minute) -> (usize, usize) {
         guess = between(steps, low, high, instant);
         if steps[guess].from <= instant { low = guess } else { high = guess }
     }
-    let mut width = STEPS_IN_LINE;
-    if low == guess {
-        while let Some(step) = steps.get(low + width).filter(|_| low + width < high) {
-            if step.from > instant {
-                return (low, low + width);
-            }
-            (low, width) = (low + width, width * 2);
+    let (is_low, mut width) = (low == guess, STEPS_IN_LINE);
+    while high - low > width {
+        let place = if is_low { low + width } else { high - width };
+        let is_before = steps[place].from <= instant;
+        if is_before { low = place } else { high = place }
+        if is_before != is_low {
+            break;
         }
-    } else {
-        while let Some(place) = high.checked_sub(width).filter(|place| *place > low) {
-            if steps[place].from <= instant {
-                return (place, high);
-            }
-            (high, width) = (place, width * 2);
-        }
+        width *= 2;
     }
     (low, high)
 }
@@ -516,6 +516,8 @@ mod tests {
                 for instant in [instant.plus(-1), instant, instant.plus(1)] {
                     let halved = schedule.steps.partition_point(|step| step.from <= instant);
                     prop_assert_eq!(schedule.after(instant), halved);
+                    let halved = schedule.steps.partition_point(|step| step.from < instant);
+                    prop_assert_eq!(schedule.at_or_after(instant), halved);
                 }
             }
         }
