@@ -402,7 +402,11 @@ fn near(steps: &[Step], instant: Minute) -> (usize, usize) {
     while high - low > width {
         let place = if is_low { low + width } else { high - width };
         let is_before = steps[place].from <= instant;
-        if is_before { low = place } else { high = place }
+        if is_before {
+            low = place
+        } else {
+            high = place
+        }
         if is_before != is_low {
             break;
         }
