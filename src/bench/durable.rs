@@ -121,7 +121,7 @@ pub fn run(bench: &Bench) -> Result<Sheet, Trouble> {
         "p50 and p99: what a caller waits, and what one commit of the store alone \
          takes."
             .to_owned(),
-        "full durability: SQLite WAL with synchronous=FULL; PostgreSQL with fsync and \
+        "full durability: SQLite's log flushed before any answer; PostgreSQL with fsync and \
          synchronous_commit on. The callers are tasks on one thread of this process."
             .to_owned(),
     ];

@@ -403,9 +403,9 @@ fn near(steps: &[Step], instant: Minute) -> (usize, usize) {
         let place = if is_low { low + width } else { high - width };
         let is_before = steps[place].from <= instant;
         if is_before {
-            low = place
+            low = place;
         } else {
-            high = place
+            high = place;
         }
         if is_before != is_low {
             break;

@@ -1,5 +1,5 @@
-//! The thread that owns the store while all goes well: commits what the writer has sealed,
-//! publishes the view, and only then answers. Knows no rule of the market.
+//! The thread that owns the store while all goes well: writes what the writer has sealed, and hands
+//! it on to be settled. Knows no rule of the market.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use tokio::sync::oneshot;
 
 use super::clock::Stopwatch;
 use super::desk::Shared;
+use super::settler::{Settler, Unsettled, fail, settle};
 use super::{Done, Fault};
 use crate::engine::capacity::Shelf;
 use crate::model::{Micros, limits};
 use crate::store::{self, Batch, Durable};
-use crate::view::View;
 
 /// A decided command that waits for its commit.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(super) enum Waiter {
 
 impl Waiter {
     /// Tells what came of it. Who asked may have gone; that is no concern of ours.
-    fn answer(self) {
+    pub(super) fn answer(self) {
         match self {
             Self::Errand(done, reply) => drop(reply.send(Ok(done))),
             Self::Advance(now, reply) => drop(reply.send(Ok(now))),
@@ -63,85 +63,81 @@ pub(super) struct Tally {
     pub(super) decide_seconds: f64,
 }
 
-/// Commits until the writer hangs up, or until a commit fails. Gives the store back, with the
-/// fault.
+/// Wakes the writer however a thread that it depends on ends.
+pub(super) struct Farewell(pub(super) Arc<Shared>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        self.0.inbox.committer_has_ended();
+    }
+}
+
+/// Writes until the writer hangs up, or until a commit fails. Gives the store back, with the fault,
+/// once all that was written is settled.
 pub(super) fn run(
     mut store: Box<dyn Durable>,
     sealed: &Receiver<Sealed>,
-    shared: &Shared,
+    shared: &Arc<Shared>,
 ) -> (Box<dyn Durable>, Option<store::Fault>) {
+    let settler = Settler::start(shared);
+    let fault = write_all(store.as_mut(), sealed, shared, &settler);
+    let unsettled = settler.end();
+    (store, fault.or(unsettled))
+}
+
+/// Answers with the fault that ended it, unless that was the settler's.
+fn write_all(
+    store: &mut dyn Durable,
+    sealed: &Receiver<Sealed>,
+    shared: &Shared,
+    settler: &Settler,
+) -> Option<store::Fault> {
     let patience = Duration::from_millis(limits::IDLE_MILLIS);
-    shared.inbox.committer_is_free();
     loop {
-        let sealed = match sealed.recv_timeout(patience) {
-            Ok(sealed) => sealed,
-            Err(RecvTimeoutError::Disconnected) => return (store, None),
+        shared.inbox.committer_is_free();
+        let written = match sealed.recv_timeout(patience) {
+            Ok(sealed) => write(store, sealed, shared),
+            Err(RecvTimeoutError::Disconnected) => return None,
             // A writer with nothing to write would be the last to hear that it is none any more.
             Err(RecvTimeoutError::Timeout) => match store.holds() {
                 Ok(()) => continue,
                 Err(fault) => {
                     tracing::error!(%fault, "the store is lost");
                     shared.inbox.committer_has_ended();
-                    return (store, Some(fault));
+                    return Some(fault);
                 }
             },
         };
-        if let Err(fault) = settle(store.as_mut(), sealed, shared) {
-            return (store, Some(fault));
+        let written = match written {
+            Ok(written) => written,
+            Err(fault) => return Some(fault),
+        };
+        // Where nobody else asks, there is nothing to write meanwhile, and no thread to be woken.
+        if written.sealed.waiters.len() <= 1 && settler.is_idle() {
+            if let Err(fault) = settle(vec![written], shared) {
+                return Some(fault);
+            }
+        } else if !settler.take(written) {
+            return None;
         }
     }
 }
 
-/// Commits one batch and answers for it.
+/// Writes one batch.
 ///
 /// # Errors
 /// The store's fault; everyone has been told and the inbox is closed.
-pub(super) fn settle(
+pub(super) fn write(
     store: &mut dyn Durable,
     sealed: Sealed,
     shared: &Shared,
-) -> Result<(), store::Fault> {
-    let Sealed { batch, shelves, waiters, tally } = sealed;
-    if let Some(batch) = &batch {
-        let watch = Stopwatch::start();
-        if let Err(fault) = store.commit(batch) {
-            metrics::counter!("headroom_commit_faults_total").increment(1);
-            tracing::error!(commit = batch.number, %fault, "a commit failed");
-            // First close the door, then tell: who hears of it and retries must find it closed.
-            shared.inbox.committer_has_ended();
-            waiters.into_iter().for_each(|waiter| waiter.refuse(Fault::InDoubt));
-            return Err(fault);
+) -> Result<Unsettled, store::Fault> {
+    let watch = Stopwatch::start();
+    match sealed.batch.as_ref().map_or(Ok(None), |batch| store.write(batch)) {
+        Ok(flush) => Ok(Unsettled { sealed, flush, watch }),
+        Err(fault) => {
+            fail(vec![sealed], &fault, shared);
+            Err(fault)
         }
-        metrics::histogram!("headroom_commit_seconds").record(watch.seconds());
-        metrics::counter!("headroom_commits_total").increment(1);
-        publish(shared, batch, shelves);
-    }
-    waiters.into_iter().for_each(Waiter::answer);
-    shared.inbox.committer_is_free();
-    // Nobody waits for what is left: counting, and letting go of the batch.
-    note(&tally, shared);
-    Ok(())
-}
-
-/// Makes a commit visible. Before this line nobody has seen it; after it everybody does.
-fn publish(shared: &Shared, batch: &Batch, shelves: Vec<Shelf>) {
-    let mut view = View::clone(&shared.view.load());
-    view.absorb(batch.number, &batch.effects, shelves);
-    shared.view.store(Arc::new(view));
-    shared.commits.send_replace(batch.number);
-}
-
-fn note(tally: &Tally, shared: &Shared) {
-    let Tally { commands, verbs, refusals, decide_seconds } = tally;
-    // A gauge and a histogram are floats by nature; below 2^32 nothing is lost.
-    let float = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-    metrics::gauge!("headroom_inbox_depth").set(float(shared.inbox.depth()));
-    metrics::histogram!("headroom_batch_commands").record(float(*commands));
-    metrics::histogram!("headroom_decide_seconds").record(*decide_seconds);
-    for (verb, count) in verbs {
-        metrics::counter!("headroom_commands_total", "verb" => *verb).increment(*count);
-    }
-    for (code, count) in refusals {
-        metrics::counter!("headroom_refusals_total", "code" => *code).increment(*count);
     }
 }

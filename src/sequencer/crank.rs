@@ -1,5 +1,5 @@
-//! The sequencer without its threads: the writer and the committer have their turns when somebody
-//! says so. For simulations, in which every order of turns must repeat exactly.
+//! The sequencer without its threads: the writer, the committer and the settler have their turns
+//! when somebody says so. For simulations, in which every order of turns must repeat exactly.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::{Ending, Scribe};
 use crate::engine::Settings;
 use crate::store::{self, Durable};
 
-/// A market whose writer and committer are turned by hand. Dropped, it is a process that died:
+/// A market whose threads are turned by hand. Dropped, it is a process that died:
 /// whoever waits for an answer gets none.
 pub struct Crank {
     shared: Arc<Shared>,
@@ -90,10 +90,17 @@ impl Crank {
         }
     }
 
-    /// The committer's turn: one batch, if one was handed over.
+    /// The committer's turn: one batch is written, if one was handed over.
     pub fn commit(&mut self) {
         if let Life::Serving(term) = &mut self.life {
             term.commit();
+        }
+    }
+
+    /// The settler's turn: what is written is waited for, shown and answered.
+    pub fn settle(&mut self) {
+        if let Life::Serving(term) = &mut self.life {
+            term.settle();
         }
     }
 

@@ -1,16 +1,16 @@
 //! Floor 3, the one writer: drain what waits, stamp, apply, commit, publish, answer. Decides
 //! nothing.
 //!
-//! Two threads. The *writer* owns the engine and decides batches; the *committer* owns the store,
-//! and only after its commit are the new [`View`] published and the callers of that batch answered.
-//! While one batch commits, the next is decided, and grows until the committer is free; never more
-//! than one ahead.
+//! Three threads. The *writer* owns the engine and decides batches; the *committer* owns the store
+//! and writes them; the *settler* waits until they are on disk, and only then publishes the new
+//! [`View`] and answers the callers. While one batch is waited for the next is written, and a third
+//! decided, which grows until the committer is free.
 //!
-//! When a commit fails, nobody knows what is on disk: both batches are answered [`Fault::InDoubt`],
-//! the engine is dropped, and everything begins anew from the store, by the very function that
-//! starts up.
+//! When a commit fails, nobody knows what is on disk: everything that is not settled is answered
+//! [`Fault::InDoubt`], the engine is dropped, and all begins anew from the store, by the very
+//! function that starts up.
 //!
-//! The same two can be turned by hand, on one thread and in any order: see [`Crank`].
+//! The same three can be turned by hand, on one thread and in any order: see [`Crank`].
 //!
 //! A writer that stands by is one that waits for that load: until the store lets it, it shows who
 //! may act and what is traded, and turns commands away with [`Fault::Standby`].
@@ -20,6 +20,7 @@ mod committer;
 mod crank;
 mod desk;
 mod inbox;
+mod settler;
 mod writer;
 
 use uuid::Uuid;

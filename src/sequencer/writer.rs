@@ -13,9 +13,10 @@ use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 use super::clock::{Clock, Pace, Stopwatch};
-use super::committer::{self, Sealed, Tally, Waiter};
+use super::committer::{self, Farewell, Sealed, Tally, Waiter};
 use super::desk::{Desk, Shared};
 use super::inbox::{Inbox, News, Parcel};
+use super::settler::{self, WAITING_MAX};
 use super::{Done, Ending, Errand, Fault, Scribe, Written};
 use crate::engine::capacity::Shelf;
 use crate::engine::effect::{Change, Effects};
@@ -218,11 +219,39 @@ fn load_again(shared: &Shared, store: &mut dyn Durable, role: &Role) -> Result<L
 #[derive(Debug)]
 pub(super) struct Lost;
 
-/// A store whose batches are committed when the caller says so, on the caller's own thread.
+/// A store whose batches are written and settled when the caller says so, on the caller's own
+/// thread.
 struct Hand {
     store: Box<dyn Durable>,
     sealed: Receiver<Sealed>,
+    /// What is written and not settled.
+    unsettled: Vec<settler::Unsettled>,
     fault: Option<store::Fault>,
+}
+
+impl Hand {
+    fn write(&mut self, shared: &Shared) {
+        if self.unsettled.len() == WAITING_MAX {
+            self.settle(shared);
+        }
+        // After a fault nothing is written on top of what may not be there.
+        let sealed = self.sealed.try_recv().ok().filter(|_| self.fault.is_none());
+        let Some(sealed) = sealed else { return };
+        match committer::write(self.store.as_mut(), sealed, shared) {
+            Ok(written) => {
+                self.unsettled.push(written);
+                shared.inbox.committer_is_free();
+            }
+            Err(fault) => self.fault = Some(fault),
+        }
+    }
+
+    fn settle(&mut self, shared: &Shared) {
+        let batches = std::mem::take(&mut self.unsettled);
+        if let Err(fault) = settler::settle(batches, shared) {
+            self.fault.get_or_insert(fault);
+        }
+    }
 }
 
 /// One life of the engine: from a load to a fault or a stop.
@@ -320,13 +349,6 @@ impl Term {
         &mut self,
         store: Box<dyn Durable>,
     ) -> JoinHandle<(Box<dyn Durable>, Option<store::Fault>)> {
-        /// Wakes the writer however the committer ends.
-        struct Farewell(Arc<Shared>);
-        impl Drop for Farewell {
-            fn drop(&mut self) {
-                self.0.inbox.committer_has_ended();
-            }
-        }
         let jobs = self.jobs.take().expect("a term is served once");
         let farewell = Farewell(Arc::clone(&self.shared));
         thread::Builder::new()
@@ -338,21 +360,28 @@ impl Term {
     /// As [`Term::start_committer`], without a thread: `commit` is its turn.
     pub(super) fn commit_by_hand(&mut self, store: Box<dyn Durable>) {
         let sealed = self.jobs.take().expect("a term is served once");
-        self.hand = Some(Hand { store, sealed, fault: None });
+        self.hand = Some(Hand { store, sealed, unsettled: Vec::new(), fault: None });
         self.shared.inbox.committer_is_free();
     }
 
     /// The committer's turn, where it has no thread: one batch, if one was handed over.
     pub(super) fn commit(&mut self) {
-        let Some(hand) = &mut self.hand else { return };
-        if let Ok(sealed) = hand.sealed.try_recv() {
-            hand.fault = committer::settle(hand.store.as_mut(), sealed, &self.shared).err();
+        if let Some(hand) = &mut self.hand {
+            hand.write(&self.shared);
+        }
+    }
+
+    /// The settler's turn, where it has no thread: everything that is written.
+    pub(super) fn settle(&mut self) {
+        if let Some(hand) = &mut self.hand {
+            hand.settle(&self.shared);
         }
     }
 
     /// The end of a term that was turned by hand: its store, with the fault that ended it.
     pub(super) fn end(mut self) -> (Box<dyn Durable>, Option<store::Fault>) {
         self.commit();
+        self.settle();
         let Self { shared, pending, open, hand, .. } = self;
         let Hand { store, fault, .. } = hand.expect("it is committed by hand");
         if fault.is_some() {

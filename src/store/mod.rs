@@ -8,6 +8,7 @@
 pub mod chain;
 pub mod check;
 pub mod copy;
+mod flush;
 mod lease;
 mod link;
 mod load;
@@ -21,10 +22,12 @@ mod step;
 mod write;
 
 pub use check::check;
+pub use flush::Flush;
 pub use read::Reader;
 pub use write::Writer;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::engine::effect::Effects;
 use crate::engine::snapshot::Snapshot;
@@ -115,6 +118,17 @@ pub trait Durable: Send {
     /// After any error it is unknown whether the batch is there: forget and load again.
     fn commit(&mut self, batch: &Batch) -> Result<(), Fault>;
 
+    /// As `commit`, but waiting for the disk may be left to another thread, so that the next batch
+    /// is written meanwhile: this one is on disk once the [`Flush`] is done, or one of a later
+    /// batch.
+    ///
+    /// # Errors
+    /// As `commit`; the same holds after an error of the `Flush`, for all batches since the last
+    /// one that was done.
+    fn write(&mut self, batch: &Batch) -> Result<Option<Flush>, Fault> {
+        self.commit(batch).map(|()| None)
+    }
+
     /// Everything that can still change.
     ///
     /// # Errors
@@ -169,9 +183,9 @@ impl Place {
 /// or refuses, [`Fault::Deposed`] when another process writes here, [`Fault::Newer`] for a newer
 /// schema.
 pub fn open(url: &str) -> Result<(Writer, Reader), Fault> {
-    let place = Place::read(url)?;
-    let writer = Writer::open(place.clone())?;
-    Ok((writer, Reader::of(place)))
+    let (place, progress) = (Place::read(url)?, Arc::default());
+    let writer = Writer::open(place.clone(), Arc::clone(&progress))?;
+    Ok((writer, Reader::of(place, progress)))
 }
 
 /// As [`open`], beside another writer if there is one: while there is, [`Durable::load`] answers
@@ -180,8 +194,9 @@ pub fn open(url: &str) -> Result<(Writer, Reader), Fault> {
 /// # Errors
 /// As [`open`], but for that.
 pub fn open_or_stand_by(url: &str) -> Result<(Writer, Reader), Fault> {
-    let place = Place::read(url)?;
-    Ok((Writer::stand_by(place.clone()), Reader::of(place)))
+    let (place, progress) = (Place::read(url)?, Arc::default());
+    let writer = Writer::stand_by(place.clone(), Arc::clone(&progress));
+    Ok((writer, Reader::of(place, progress)))
 }
 
 /// Opens a database to look at it only, beside whoever writes.
@@ -189,7 +204,7 @@ pub fn open_or_stand_by(url: &str) -> Result<(Writer, Reader), Fault> {
 /// # Errors
 /// As [`open`], and when there is no database yet.
 pub fn open_to_read(url: &str) -> Result<Reader, Fault> {
-    let reader = Reader::of(Place::read(url)?);
+    let reader = Reader::of(Place::read(url)?, Arc::default());
     reader.test()?;
     Ok(reader)
 }

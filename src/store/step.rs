@@ -166,20 +166,21 @@ impl Plan {
         self.0.push((Box::new(Plain(statement)), Must::Whatever));
     }
 
-    /// Takes all steps in one transaction, or none.
+    /// Takes all steps in one transaction, or none. `last` is done before readers can see what is
+    /// not on disk yet; PostgreSQL never shows such.
     ///
     /// # Errors
     /// When the database refuses a step, or a step did not do what it must. The connection is not
     /// to be used again.
-    pub fn carry_out(self, db: &mut Db) -> Result<(), Fault> {
+    pub fn carry_out(self, db: &mut Db, last: impl FnOnce()) -> Result<(), Fault> {
         match db {
-            Db::Sqlite(link) => write_sqlite(link, self),
+            Db::Sqlite(link) => write_sqlite(link, self, last),
             Db::Postgres(link) => link.wait(async |link| write_postgres(link, self).await),
         }
     }
 }
 
-fn write_sqlite(link: &mut SqliteConnection, plan: Plan) -> Result<(), Fault> {
+fn write_sqlite(link: &mut SqliteConnection, plan: Plan, last: impl FnOnce()) -> Result<(), Fault> {
     // Immediate: a transaction that may write from its start never fails half-way for want of the
     // lock.
     let outcome = link.immediate_transaction(|link| {
@@ -187,6 +188,7 @@ fn write_sqlite(link: &mut SqliteConnection, plan: Plan) -> Result<(), Fault> {
             let touched = step.on_sqlite(link)?;
             must.judge(touched).map_err(Undone::Judged)?;
         }
+        last();
         Ok(())
     });
     outcome.map_err(|undone| match undone {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 
+use super::flush::{Flush, Log, Progress};
 use super::lease::{Pulse, Second};
 use super::link::{Db, on};
 use super::rows::billing::{InvoiceLineRow, InvoiceRow, PaymentRow, PayoutRow, PeriodRow};
@@ -42,6 +43,8 @@ pub struct Writer {
     lock: Option<File>,
     /// Without a session it stands by for the one who has one.
     second: Option<Second>,
+    /// What of the commits is on disk, for the readers beside it.
+    progress: Arc<Progress>,
 }
 
 /// A connection that holds the writer's lock.
@@ -49,38 +52,41 @@ struct Session {
     db: Db,
     /// The versions of programs that are in the database.
     versions: BTreeSet<(ProgramId, u32)>,
+    /// SQLite's, which is brought on disk after a commit; PostgreSQL does it in one.
+    log: Option<Log>,
     /// Says that this process lives, where others stand by.
     _pulse: Option<Pulse>,
 }
 
 impl Writer {
     /// Takes the writer's lock, connects and brings the schema up to date.
-    pub(super) fn open(place: Place) -> Result<Self, Fault> {
+    pub(super) fn open(place: Place, progress: Arc<Progress>) -> Result<Self, Fault> {
         let lock = match &place {
             Place::Sqlite(path) => Some(sqlite::lock(path)?),
             Place::Postgres(_) => None,
         };
-        let session = Session::open(&place, postgres::PATIENCE_AT_START)?;
-        Ok(Self { place, session: Some(session), lock, second: None })
+        let session = Session::open(&place, &progress, postgres::PATIENCE_AT_START)?;
+        Ok(Self { place, session: Some(session), lock, second: None, progress })
     }
 
     /// Takes nothing yet: `load` does, once nobody else writes.
-    pub(super) fn stand_by(place: Place) -> Self {
+    pub(super) fn stand_by(place: Place, progress: Arc<Progress>) -> Self {
         let second = Some(Second::new(place.clone()));
-        Self { place, session: None, lock: None, second }
+        Self { place, session: None, lock: None, second, progress }
     }
 
     /// A session that may write, as soon as there is one to be had.
     fn take_over(&mut self) -> Result<Session, Fault> {
         let Some(second) = &mut self.second else {
-            return Session::open(&self.place, postgres::PATIENCE_AFTER_FAULT);
+            let patience = postgres::PATIENCE_AFTER_FAULT;
+            return Session::open(&self.place, &self.progress, patience);
         };
         match &self.place {
             Place::Sqlite(path) => {
                 if self.lock.is_none() {
                     self.lock = Some(sqlite::lock(path)?);
                 }
-                Session::open(&self.place, Duration::ZERO)
+                Session::open(&self.place, &self.progress, Duration::ZERO)
             }
             Place::Postgres(address) => Session::lead(address, second.take_over(address)?),
         }
@@ -94,10 +100,12 @@ impl std::fmt::Debug for Writer {
 }
 
 impl Session {
-    fn open(place: &Place, patience: Duration) -> Result<Self, Fault> {
+    fn open(place: &Place, progress: &Arc<Progress>, patience: Duration) -> Result<Self, Fault> {
         match place {
             Place::Sqlite(path) => {
-                Self::begin(Db::Sqlite(Box::new(sqlite::open_writer(path)?)), None)
+                let db = Db::Sqlite(Box::new(sqlite::open_writer(path)?));
+                let log = Log::open(&sqlite::log(path), Arc::clone(progress))?;
+                Ok(Self { log: Some(log), ..Self::begin(db, None)? })
             }
             Place::Postgres(address) => {
                 let mut link = postgres::Link::open(address)?;
@@ -122,12 +130,16 @@ impl Session {
             Ok((ProgramId::new(program.0), count("program_versions.version", version)?))
         });
         let versions = versions.collect::<Result<_, Fault>>()?;
-        Ok(Self { db, versions, _pulse: pulse })
+        Ok(Self { db, versions, log: None, _pulse: pulse })
     }
 }
 
 impl Durable for Writer {
     fn commit(&mut self, batch: &Batch) -> Result<(), Fault> {
+        self.write(batch)?.map_or(Ok(()), |flush| flush())
+    }
+
+    fn write(&mut self, batch: &Batch) -> Result<Option<Flush>, Fault> {
         // After a fault the connection may have lost its lock; only `load` makes a new one.
         let mut session = self.session.take().ok_or_else(unloaded)?;
         let moved = moved(&mut session.db, &batch.effects)?;
@@ -138,10 +150,12 @@ impl Durable for Writer {
         if is_time && is_any_over(&mut session.db, batch.effects.now)? {
             plan.also(forget(batch.effects.now));
         }
-        plan.carry_out(&mut session.db)?;
+        let log = session.log.as_ref();
+        plan.carry_out(&mut session.db, || log.into_iter().for_each(|it| it.show(batch.number)))?;
+        let flush = log.map(|log| log.flush(batch.number));
         session.versions.extend(names);
         self.session = Some(session);
-        Ok(())
+        Ok(flush)
     }
 
     fn load(&mut self) -> Result<Loaded, Fault> {

@@ -14,7 +14,7 @@ use headroom::engine::quote::QuoteState;
 use headroom::engine::remember::Kept;
 use headroom::engine::snapshot::Snapshot;
 use headroom::engine::{Effects, Key};
-use headroom::store::{Batch, Durable, Fault, KeptAnswer, Loaded, chain};
+use headroom::store::{Batch, Durable, Fault, Flush, KeptAnswer, Loaded, chain};
 
 /// What becomes of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,10 @@ struct Plate {
     is_held: bool,
     /// Commits that wait.
     held: usize,
+    /// From this commit on, nothing is on disk while this is set.
+    flushes_held_from: Option<u64>,
+    /// The next wait for the disk fails.
+    bad_flush: bool,
 }
 
 /// The disk. Clones are the same disk.
@@ -92,6 +96,29 @@ impl Disk {
         drop(self.0.1.wait_while(plate, |plate| plate.held == 0).expect("as above"));
     }
 
+    /// Makes the waits for the disk last until `release_flushes`, from this commit on.
+    pub fn hold_flushes(&self, from: u64) {
+        self.change(|plate| plate.flushes_held_from = Some(from));
+    }
+
+    /// Lets them go on; whether the next one goes well.
+    pub fn release_flushes(&self, is_well: bool) {
+        self.change(|plate| (plate.flushes_held_from, plate.bad_flush) = (None, !is_well));
+    }
+
+    fn flush(&self, number: u64) -> Result<(), Fault> {
+        let is_held = |plate: &mut Plate| plate.flushes_held_from.is_some_and(|it| it <= number);
+        let mut plate = self.0.1.wait_while(self.plate(), is_held).expect("as above");
+        let is_bad = std::mem::take(&mut plate.bad_flush);
+        if is_bad { Err(Fault::Database("not on disk".to_owned())) } else { Ok(()) }
+    }
+
+    /// Returns once this commit is written.
+    pub fn wait_until_written(&self, number: u64) {
+        let plate = self.plate();
+        drop(self.0.1.wait_while(plate, |plate| plate.number < number).expect("as above"));
+    }
+
     pub fn number(&self) -> u64 {
         self.plate().number
     }
@@ -124,8 +151,15 @@ impl Durable for Disk {
         }
         if fate != Fate::Refused {
             plate.write(batch);
+            self.0.1.notify_all();
         }
         if fate == Fate::Written { Ok(()) } else { Err(Fault::Database("pulled".to_owned())) }
+    }
+
+    fn write(&mut self, batch: &Batch) -> Result<Option<Flush>, Fault> {
+        self.commit(batch)?;
+        let (disk, number) = (self.clone(), batch.number);
+        Ok(Some(Box::new(move || disk.flush(number))))
     }
 
     fn load(&mut self) -> Result<Loaded, Fault> {

@@ -179,6 +179,54 @@ async fn an_answer_without_a_write_waits_for_what_it_was_decided_on() {
     assert_eq!(disk.number(), 2, "a refusal without a key writes nothing");
 }
 
+/// Three commits behind the founding one, of which the last two are written and not on disk.
+async fn unsettled() -> (Disk, Desk, Vec<Asked>) {
+    let (disk, desk) = founded().await;
+    disk.hold();
+    disk.hold_flushes(3);
+    let first = hand_in(&desk, region(1)).await;
+    disk.wait_until_held();
+    let mut asked = vec![hand_in(&desk, region(2)).await, hand_in(&desk, region(3)).await];
+    while desk.depth() > 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    disk.release();
+    answer(first).await.expect("an answer").outcome.expect("a region");
+    disk.wait_until_written(3);
+    asked.push(hand_in(&desk, region(4)).await);
+    disk.wait_until_written(4);
+    (disk, desk, asked)
+}
+
+#[tokio::test]
+async fn while_the_disk_is_waited_for_the_next_batch_is_written_and_none_is_shown() {
+    let (disk, desk, asked) = unsettled().await;
+    // One that only looks at what is not on disk yet waits with the rest.
+    let taken = hand_in(&desk, region(4)).await;
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    assert!(!taken.is_finished() && asked.iter().all(|one| !one.is_finished()));
+    assert_eq!((desk.view().number, desk.view().regions.len()), (2, 1));
+    disk.release_flushes(true);
+    for one in asked {
+        answer(one).await.expect("an answer").outcome.expect("a region");
+    }
+    answer(taken).await.expect("an answer").outcome.expect_err("it is there already");
+    assert_eq!((desk.view().number, desk.view().regions.len()), (4, 4));
+}
+
+#[tokio::test]
+async fn where_the_disk_refuses_everything_written_since_is_in_doubt() {
+    let (disk, desk, asked) = unsettled().await;
+    disk.release_flushes(false);
+    for one in asked {
+        assert_eq!(answer(one).await.expect_err("in doubt"), Fault::InDoubt);
+    }
+    ready(&desk).await;
+    // What it had taken after all is found again.
+    assert_eq!((desk.view().number, desk.view().regions.len()), (4, 4));
+    desk.submit(region(5)).await.expect("an answer").outcome.expect("a region");
+}
+
 #[tokio::test]
 async fn a_failed_commit_leaves_both_batches_in_doubt_and_the_market_as_it_was() {
     let (disk, desk) = founded().await;

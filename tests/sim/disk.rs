@@ -1,18 +1,18 @@
 //! A store in memory that outlives its process and fails on command; and that lies, where a test wants
 //! to see lies found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use headroom::engine::{Effects, Key};
 use headroom::model::Micros;
-use headroom::store::{AuditRecord, Batch, Durable, Fault, KeptAnswer, Loaded, chain};
+use headroom::store::{AuditRecord, Batch, Durable, Fault, Flush, KeptAnswer, Loaded, chain};
 
 use crate::dice::Dice;
 use crate::facts::Facts;
 
-/// What becomes of a commit.
+/// What becomes of a commit, or of the wait until the disk has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fate {
     Written,
@@ -66,6 +66,14 @@ pub struct Logged {
     pub hash: [u8; 32],
 }
 
+impl Logged {
+    fn of(batch: &Batch) -> Self {
+        let Batch { number, seq, effects, audit, answers, hash } = batch;
+        let (effects, audit, answers) = (effects.clone(), audit.clone(), answers.clone());
+        Self { number: *number, seq: *seq, effects, audit, answers, hash: *hash }
+    }
+}
+
 /// What survives.
 #[derive(Debug, Clone, Default)]
 struct Plate {
@@ -79,6 +87,10 @@ struct Plate {
 #[derive(Debug, Default)]
 struct Drive {
     plate: Plate,
+    /// Commits that are written and not on the plate yet. They outlive a process, not the power.
+    cache: VecDeque<Logged>,
+    /// The plate did not take what is in the cache: nobody will find it there.
+    is_refused: bool,
     /// The state before the last commit, for the lies that need it.
     older: Option<Plate>,
     fate: Option<Fate>,
@@ -159,22 +171,55 @@ impl Disk {
         last == (*number, *hash)
     }
 
-    /// The power goes. Only a disk that lies minds.
-    pub fn lose_power(&self) {
+    /// The power goes, and with it what is not on the plate, but for the first so many commits.
+    /// Answers how many are lost. A disk that lies loses more.
+    pub fn lose_power(&self, spared: usize) -> usize {
         let mut drive = self.drive();
+        let spared = spared.min(drive.cache.len());
+        drive.take_in(spared);
         if let Some((Lie::Forgets, _)) = drive.lie
             && let Some(older) = drive.older.take()
         {
             drive.plate = older;
+        }
+        std::mem::take(&mut drive.cache).len()
+    }
+
+    /// Waits until everything up to this commit is on the plate, for who wrote it after so many
+    /// loads: after another one nobody knows whose commit it is.
+    fn flush(&self, number: u64, loads: u64) -> Result<(), Fault> {
+        let mut drive = self.drive();
+        if drive.loads != loads {
+            return Err(Fault::Deposed);
+        }
+        let fate = drive.fate.take().unwrap_or(Fate::Written);
+        match fate {
+            Fate::Refused | Fate::Torn => drive.is_refused |= fate == Fate::Refused,
+            Fate::Written | Fate::Unheard | Fate::Cut | Fate::Deposed => {
+                let due = drive.cache.iter().take_while(|one| one.number <= number).count();
+                drive.take_in(due);
+            }
+        }
+        drop(drive);
+        match fate {
+            Fate::Torn | Fate::Cut => resume_unwind(Box::new(PowerCut)),
+            Fate::Refused => Err(Fault::Database("not on disk".to_owned())),
+            Fate::Unheard => Err(Fault::Database("perhaps on disk".to_owned())),
+            Fate::Written | Fate::Deposed => Ok(()),
         }
     }
 }
 
 impl Durable for Disk {
     fn commit(&mut self, batch: &Batch) -> Result<(), Fault> {
+        self.write(batch)?.map_or(Ok(()), |flush| flush())
+    }
+
+    fn write(&mut self, batch: &Batch) -> Result<Option<Flush>, Fault> {
         let mut drive = self.drive();
         let fate = drive.fate.take().unwrap_or(Fate::Written);
-        let follows = batch.number == drive.plate.number + 1;
+        let last = drive.cache.back().map_or(drive.plate.number, |last| last.number);
+        let follows = batch.number == last + 1;
         let forks = matches!(drive.lie, Some((Lie::Forks, _)));
         if fate == Fate::Deposed || !(follows || forks) {
             // The one row of the last commit's number is not there to be moved on.
@@ -190,13 +235,18 @@ impl Durable for Disk {
                 drive.fail(batch);
                 return Err(Fault::Database("refused".to_owned()));
             }
-            Fate::Written | Fate::Unheard | Fate::Cut | Fate::Deposed => drive.write(batch),
+            Fate::Written | Fate::Unheard | Fate::Cut | Fate::Deposed => {
+                drive.cache.push_back(Logged::of(batch));
+            }
         }
         drop(drive);
         match fate {
             Fate::Cut => resume_unwind(Box::new(PowerCut)),
             Fate::Unheard => Err(Fault::Database("in doubt".to_owned())),
-            Fate::Written | Fate::Refused | Fate::Torn | Fate::Deposed => Ok(()),
+            Fate::Written | Fate::Refused | Fate::Torn | Fate::Deposed => {
+                let (disk, number, loads) = (self.clone(), batch.number, self.loads());
+                Ok(Some(Box::new(move || disk.flush(number, loads))))
+            }
         }
     }
 
@@ -207,6 +257,11 @@ impl Durable for Disk {
             return Err(Fault::Database("away".to_owned()));
         }
         drive.loads += 1;
+        if std::mem::take(&mut drive.is_refused) {
+            drive.cache.clear();
+        }
+        let left = drive.cache.len();
+        drive.take_in(left);
         let Plate { number, hash, .. } = drive.plate;
         let stale = match &drive.lie {
             Some((Lie::Ages, _)) => drive.older.as_ref(),
@@ -226,13 +281,20 @@ impl Drive {
         }
     }
 
-    fn write(&mut self, batch: &Batch) {
-        let Batch { number, seq, effects, audit, answers, hash } = batch;
+    /// The first commits of the cache come to the plate.
+    fn take_in(&mut self, count: usize) {
+        for logged in self.cache.drain(..count).collect::<Vec<_>>() {
+            self.write(logged);
+        }
+    }
+
+    fn write(&mut self, logged: Logged) {
+        let Logged { number, seq, effects, audit, answers, hash } = logged;
         if self.lie.is_some() {
             self.older = Some(self.plate.clone());
         }
         let plate = &mut self.plate;
-        let (mut kept, mut trail) = (answers.clone(), audit.clone());
+        let (mut kept, mut trail) = (answers, audit);
         let (mut skipped, mut times) = (None, 1);
         // A liar does not always lie.
         let lie = self.lie.as_mut().map(|(lie, dice)| (*lie, dice.below(8)));
@@ -257,15 +319,14 @@ impl Drive {
         }
         let mut place = 0;
         for _ in 0..times {
-            plate.facts.take_in(*seq, effects, &mut || {
+            plate.facts.take_in(seq, &effects, &mut || {
                 place += 1;
                 skipped != Some(place)
             });
         }
-        (plate.number, plate.hash) = (*number, *hash);
+        (plate.number, plate.hash) = (number, hash);
         plate.answers.extend(kept.iter().map(|answer| (answer.key, answer.clone())));
-        let (effects, audit, hash) = (effects.clone(), trail, *hash);
-        let logged = Logged { number: *number, seq: *seq, effects, audit, answers: kept, hash };
+        let logged = Logged { number, seq, effects, audit: trail, answers: kept, hash };
         plate.log.push(Arc::new(logged));
     }
 }

@@ -28,6 +28,7 @@ pub fn answered<T>(crank: &mut Crank, question: impl Future<Output = T> + 'stati
         }
         crank.write();
         crank.commit();
+        crank.settle();
     }
 }
 

@@ -124,7 +124,8 @@ impl World {
         match self.dice.below(100) {
             0..30 => self.call(),
             30..52 => self.write(),
-            52..73 => self.commit(),
+            52..66 => self.commit(),
+            66..73 => self.flush(),
             73..78 => self.insist(),
             78..82 => self.repeat(),
             82..84 => self.reuse(),
@@ -298,7 +299,7 @@ impl World {
 
     fn write(&mut self) {
         self.draw_fate();
-        self.turn(Crank::write);
+        self.turn("deaths in a write", Crank::write);
     }
 
     fn commit(&mut self) {
@@ -308,13 +309,18 @@ impl World {
             return;
         }
         self.draw_fate();
-        self.turn(Crank::commit);
+        self.turn("deaths in a commit", Crank::commit);
     }
 
-    fn turn(&mut self, turn: impl FnOnce(&mut Crank)) {
+    fn flush(&mut self) {
+        self.draw_fate();
+        self.turn("deaths in a flush", Crank::settle);
+    }
+
+    fn turn(&mut self, death: &'static str, turn: impl FnOnce(&mut Crank)) {
         let Some(process) = &mut self.process else { return };
         if dies(|| turn(&mut process.crank)) {
-            self.count("deaths in a commit");
+            self.count(death);
             self.die();
         }
     }
@@ -327,6 +333,7 @@ impl World {
         let is_dead = dies(|| {
             crank.write();
             crank.commit();
+            crank.settle();
         });
         if is_dead {
             self.bury(old);
@@ -358,7 +365,16 @@ impl World {
         if let Some(process) = self.process.take() {
             self.bury(process);
         }
-        self.disk.lose_power();
+        // What the process had written outlives it, but for the power, and that takes all of them.
+        if self.dice.one_in(2) {
+            if let Some(old) = self.old.take() {
+                self.bury(old);
+            }
+            let spared = self.dice.below(3);
+            if self.disk.lose_power(spared) > 0 {
+                self.count("commits lost before the disk had them");
+            }
+        }
     }
 
     fn crash(&mut self) {
@@ -385,6 +401,7 @@ impl World {
         for _ in 0..4 {
             self.write();
             self.commit();
+            self.flush();
         }
     }
 
@@ -524,6 +541,7 @@ impl World {
         for _ in 0..6 {
             self.write();
             self.commit();
+            self.flush();
             self.listen()?;
         }
         Ok(())

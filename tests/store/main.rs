@@ -13,6 +13,7 @@ mod sample;
 mod debts;
 mod keeps;
 mod plans;
+mod power;
 mod reads;
 mod rebuilds;
 mod refuses;

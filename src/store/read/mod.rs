@@ -18,8 +18,10 @@ pub use billing::{InvoiceFilter, PaymentFilter, PayoutFilter, StatementLine};
 pub use incident::IncidentFilter;
 pub(super) use trading::whole;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::flush::Progress;
 use super::link::{Db, on};
 use super::rows::record::{MetaRow, meta};
 use super::{Fault, Loaded, Place, load, postgres, sqlite};
@@ -118,6 +120,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Reader {
     pool: r2d2::Pool<Opener>,
+    /// What of the commits is on disk, by the writer beside it.
+    progress: Arc<Progress>,
 }
 
 /// Makes read connections for the pool.
@@ -154,7 +158,7 @@ impl r2d2::ManageConnection for Opener {
 
 /// The pool says only that it waited in vain; the first connection, made without it, says why.
 impl Reader {
-    pub(super) fn of(place: Place) -> Self {
+    pub(super) fn of(place: Place, progress: Arc<Progress>) -> Self {
         let pool = r2d2::Pool::builder()
             .max_size(CONNECTIONS)
             .min_idle(Some(0))
@@ -162,7 +166,7 @@ impl Reader {
             .test_on_check_out(true)
             .error_handler(Box::new(r2d2::NopErrorHandler))
             .build_unchecked(Opener { place });
-        Self { pool }
+        Self { pool, progress }
     }
 
     /// Whether there is anything to read, and if not, why.
@@ -181,7 +185,7 @@ impl Reader {
         self.read(load::load)
     }
 
-    /// Lends a connection.
+    /// Lends a connection. What was read is given once it is on disk.
     pub(super) fn read<T>(
         &self,
         work: impl FnOnce(&mut Db) -> Result<T, Fault>,
@@ -190,7 +194,10 @@ impl Reader {
             .pool
             .get()
             .map_err(|error| Fault::Database(format!("no connection to read from: {error}")))?;
-        work(&mut db)
+        let outcome = work(&mut db)?;
+        drop(db);
+        self.progress.wait()?;
+        Ok(outcome)
     }
 
     /// As `read`, of one moment: what takes more than one statement does not see half of a commit.
