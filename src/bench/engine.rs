@@ -297,7 +297,7 @@ fn targets(all: &[(Case, Measured)]) -> Vec<Target> {
         growth("the same, a tenth sold at 1M", WIDE_AMPLE),
         growth("floating 30 days, half sold at 1M", WIDE_FLOAT),
         bytes.map(|each| {
-            Target::at_most("bytes of memory per live contract (1M live)", 2_048.0, each)
+            Target::at_most("bytes of memory per live contract (1M live)", 1_536.0, each)
         }),
         rate("next step: orders/s, floating 30 days", 100_000.0, FLOAT),
     ];

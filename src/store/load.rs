@@ -304,7 +304,8 @@ fn some_contracts(db: &mut Db, after: Uid) -> Result<Vec<ContractRow>, Fault> {
 }
 
 /// What the unsettled ones from one to another draw. In the order of contracts, as SQLite then goes
-/// by them: half the time of looking for the contract of each draw.
+/// by them: half the time of looking for the contract of each draw. The bounds are said of both
+/// tables, so that PostgreSQL can go through them side by side.
 fn their_draws(db: &mut Db, after: Uid, last: Uid) -> Result<Vec<AllocationRow>, Fault> {
     on!(
         db,
@@ -314,6 +315,8 @@ fn their_draws(db: &mut Db, after: Uid, last: Uid) -> Result<Vec<AllocationRow>,
             .filter(not(contracts::settled))
             .filter(contracts::id.gt(after))
             .filter(contracts::id.le(last))
+            .filter(allocations::contract.gt(after))
+            .filter(allocations::contract.le(last))
             .order((contracts::id, allocations::place))
             .select(allocations::all_columns)
     )

@@ -189,7 +189,7 @@ fn beside(place: &Place) -> Result<Db, Fault> {
         Place::Sqlite(path) => Ok(Db::Sqlite(Box::new(sqlite::open_reader(path)?))),
         Place::Postgres(address) => {
             let mut link = postgres::Link::open(address)?;
-            link.settle()?;
+            link.settle_to_load()?;
             Ok(Db::Postgres(Box::new(link)))
         }
     }
