@@ -48,10 +48,9 @@ fn the_quickstart_works_as_written() {
     }
     let folder = tempfile::tempdir().expect("a folder can be made");
     let mut child = Command::new(env!("CARGO_BIN_EXE_headroom"))
-        .args(["serve", "--listen", "127.0.0.1:0", "--clock", "simulated", "--data-dir"])
+        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
         .arg(folder.path())
         .env_clear()
-        .env("HEADROOM_CLOCK_START", "2026-12-01T00:00:00Z")
         .env("HEADROOM_ADMIN_PASSWORD", PASSWORD)
         .env("HEADROOM_LOG", "warn")
         .stdout(Stdio::piped())
