@@ -180,9 +180,9 @@ impl Engine {
     fn unsold(&self, listing: &Listing, window: Window) -> Schedule {
         let yard = self.capacity.yard(listing.pool).expect("a listing's pool exists");
         let offer = yard.offer(listing.id).expect("a listing that is backed is offered");
-        let mut unsold = Schedule::empty();
+        let (mut unsold, room) = (Schedule::empty(), yard.room_to_sell(window));
         for free in offer.free.within(window) {
-            for room in yard.room.within(free.window) {
+            for room in room.within(free.window) {
                 unsold.add(room.window, free.count.min(room.count).max(0));
             }
         }

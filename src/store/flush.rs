@@ -1,6 +1,8 @@
 //! What is written and what of it is on disk, where the two are not the same: SQLite writes a
 //! commit into its log, and another thread waits for the disk while the next one is written. Until
-//! then nobody is answered, and nobody is shown what was read. Knows numbers of commits and a file.
+//! then nobody is answered, and nobody is shown what was read. (Another process that looks into the
+//! file, as `verify` and `export` do, may see a commit in the instant before the disk has it.) Knows
+//! numbers of commits and a file.
 
 use std::fs::File;
 use std::path::Path;

@@ -17,7 +17,9 @@ impl Engine {
                 broken.push(format!("{id}: what is installed is not what it was given"));
             }
             let ahead = Window::new(now, crate::model::Minute::new(limits::MINUTE_MAX));
-            let Some(ahead) = ahead.filter(|ahead| yard.room.min_over(*ahead) < 0) else {
+            // What contracts offer to others is theirs until it is sold.
+            let room = yard.firm_room();
+            let Some(ahead) = ahead.filter(|ahead| room.min_over(*ahead) < 0) else {
                 continue;
             };
             let mut known = Schedule::empty();
@@ -29,7 +31,7 @@ impl Engine {
             for part in waiting.flat_map(|(_, affected, _)| &affected.missing) {
                 known.add(part.window, i64::from(part.gpus));
             }
-            for lacks in yard.room.within(ahead).filter(|lacks| lacks.count < 0) {
+            for lacks in room.within(ahead).filter(|lacks| lacks.count < 0) {
                 if known.min_over(lacks.window) < -lacks.count {
                     let (gpus, at) = (-lacks.count, lacks.window.start());
                     broken.push(format!("{id}: {gpus} short at {at}, and no incident says whose"));

@@ -170,6 +170,37 @@ impl Yard {
         window.start() < self.maintained_until
     }
 
+    /// The room that a sale within `window` may use. What contracts offer to others is room for who
+    /// buys just that: where there is not enough beside it for all that listings have free, it does
+    /// not count, or a listing would sell what a contract has and may take back.
+    pub(in crate::engine) fn room_to_sell(&self, window: Window) -> Cow<'_, Schedule> {
+        let (resales, listings): (Vec<&Offer>, Vec<&Offer>) =
+            self.offers.iter().partition(|offer| offer.listing.resale.is_some());
+        if !resales.iter().any(|offer| !offer.free.is_zero_over(window)) {
+            return Cow::Borrowed(&self.room);
+        }
+        let (firm, mut free) = (self.firm_room(), Schedule::empty());
+        listings.iter().for_each(|offer| free.add_all(&offer.free));
+        let mut room = Schedule::empty();
+        for free in free.within(window) {
+            for firm in firm.within(free.window) {
+                for all in self.room.within(firm.window) {
+                    let is_short = free.count > firm.count;
+                    room.add(all.window, if is_short { firm.count } else { all.count });
+                }
+            }
+        }
+        Cow::Owned(room)
+    }
+
+    /// The room beside what contracts offer to others.
+    pub(in crate::engine) fn firm_room(&self) -> Schedule {
+        let mut room = self.room.clone();
+        let resales = self.offers.iter().filter(|offer| offer.listing.resale.is_some());
+        resales.for_each(|offer| room.subtract_all(&offer.free));
+        room
+    }
+
     /// The first instant in `window` at which `gpus` more would promise more than is installed,
     /// with what is installed and listed there.
     pub(in crate::engine) fn first_excess(

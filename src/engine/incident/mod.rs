@@ -230,12 +230,13 @@ impl Engine {
         own
     }
 
-    /// What a pool has within a window beyond what is sold, once what is known to be lost and what
-    /// waits for an answer is taken off. Below zero is a shortfall that nobody knows of.
+    /// What a pool has within a window beyond what is sold, offered to others or not, once what is
+    /// known to be lost and what waits for an answer is taken off. Below zero is a shortfall that
+    /// nobody knows of.
     fn balance(&self, pool: PoolId, window: Window) -> Schedule {
         let yard = self.capacity.yard(pool).expect("an incident's pool exists");
         let mut balance = Schedule::empty();
-        yard.room.within(window).for_each(|it| balance.add(it.window, it.count));
+        yard.firm_room().within(window).for_each(|it| balance.add(it.window, it.count));
         let known = self.contracts.iter().filter(|it| it.pool == pool);
         let lost = known.flat_map(|it| &it.losses).map(|it| (it.window, it.gpus));
         let waiting = self.incidents.waiting().filter(|(of, ..)| *of == pool);

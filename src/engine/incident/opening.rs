@@ -92,7 +92,7 @@ impl Engine {
             if self.balance(pool, shared).stretches().all(|it| it.count >= 0) {
                 continue;
             }
-            debug_assert!(yard.room.min_over(shared) < 0, "short of room");
+            debug_assert!(yard.firm_room().min_over(shared) < 0, "short of room");
             let expires_at = self.quotes.open[&id].expires_at.unwrap_or_default();
             self.deadlines.clear(expires_at, Due::QuoteLapses(id));
             self.lapse_quote(at, id, out);
@@ -153,6 +153,10 @@ impl Engine {
         contract.at_risk().within(while_short).for_each(|it| all.add(it.window, it.count));
         let parts = parts_of(&all);
         let region = |code: &RegionCode| self.catalogue.region(code).map(|it| it.country);
+        let has_room = |yard: &Yard| {
+            let room = yard.firm_room();
+            parts.iter().all(|it| room.min_over(it.window) >= i64::from(it.gpus))
+        };
         let fits = |yard: &&Yard| {
             let factory = &self.capacity.factories[&yard.pool.factory];
             yard.pool.id != home.pool.id
@@ -160,7 +164,7 @@ impl Engine {
                 && factory.state != FactoryState::Retired
                 && region(&yard.pool.region) == region(&home.pool.region)
                 && yard.sku.is_at_least(&home.sku)
-                && parts.iter().all(|it| yard.room.min_over(it.window) >= i64::from(it.gpus))
+                && has_room(yard)
         };
         let near = |yard: &&Yard| {
             let away = yard.pool.region != home.pool.region;

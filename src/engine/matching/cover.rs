@@ -303,7 +303,7 @@ fn ground(yard: &Yard, size: Gpus, window: Window) -> Vec<Piece> {
         return vec![piece(window.start(), size)];
     }
     let mut pieces = Vec::new();
-    for room in yard.room.within(window) {
+    for room in yard.room_to_sell(window).within(window) {
         let need = if room.count < size { BLOCKED } else { size };
         push(&mut pieces, piece(room.window.start(), need));
     }

@@ -340,7 +340,8 @@ impl<'a> Search<'a> {
         slate: &mut Slate,
     ) -> Option<Found<'a>> {
         let window = Window::lasting(start, self.minutes)?;
-        if yard.may_be_short(window) && yard.room.min_over(window) < i64::from(size) {
+        let has_room = || yard.room_to_sell(window).min_over(window) >= i64::from(size);
+        if yard.may_be_short(window) && !has_room() {
             return None;
         }
         let offers = self.stocked(yard, size, window);
@@ -360,7 +361,9 @@ impl<'a> Search<'a> {
             if !yard.may_be_short(window) {
                 return Some(start);
             }
-            from = yard.room.earliest_fit(start, latest, minutes, slot_minutes, asked)?;
+            let ahead = Window::new(start, latest.plus(minutes))?;
+            let room = yard.room_to_sell(ahead);
+            from = room.earliest_fit(start, latest, minutes, slot_minutes, asked)?;
             if from == start {
                 return Some(start);
             }

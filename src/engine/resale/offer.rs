@@ -153,12 +153,10 @@ impl Engine {
         out: &mut Effects,
     ) {
         let yard = self.capacity.yard(pool).expect("the pool exists");
-        let mut room = yard.room.since(window.start());
-        let is_resale = |offer: &&Offer| offer.listing.resale.is_some();
-        yard.offers.iter().filter(is_resale).for_each(|offer| room.subtract_all(&offer.free));
-        if room.min_over(window) >= 0 {
+        if yard.firm_room().min_over(window) >= 0 {
             return;
         }
+        let is_resale = |offer: &&Offer| offer.listing.resale.is_some();
         let is_hit = |offer: &&Offer| offer.listing.window.overlap(window).is_some();
         let hit = yard.offers.iter().filter(is_resale).filter(is_hit);
         let hit: Vec<ListingId> = hit.map(|offer| offer.listing.id).collect();

@@ -47,6 +47,27 @@ fn the_contract_made_last_runs_short_first_and_pays_for_nothing_it_does_not_get(
 }
 
 #[test]
+fn what_others_offer_of_theirs_makes_nobody_whole() {
+    check(
+        "
+        pool     A gb300 64
+        pool     S gb300 64
+        listing  L1 A 64 24h..48h @2.50
+        listing  L2 S 64 0h..100h @9.00
+        line     C1 9000
+        line     C2 9000
+        order    O1 C1 32 24h..48h <=2.50  -> contract
+        order    O2 C2 32 24h..48h <=2.50  -> contract
+        maintain A 30h..40h 16             -> touched O2
+        incident A                         -> O2 offered 16:30h..40h in S 32:30h..40h
+        # O1's part stays O1's until it is sold.
+        resell   R1 O1 C1 16 30h..40h @2.40 -> R1=16:L1@2.50 live
+        incident A                         -> O2 offered 16:30h..40h in S 32:30h..40h
+        ",
+    );
+}
+
+#[test]
 fn another_pool_of_the_provider_stands_in_at_the_price_that_was_agreed() {
     check(
         "

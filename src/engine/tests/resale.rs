@@ -175,6 +175,29 @@ fn what_is_paid_above_its_price_is_the_sellers() {
     );
 }
 
+#[test]
+fn what_is_offered_of_a_contract_is_no_room_for_others() {
+    check(
+        "
+        pool     A gb300 32
+        listing  L1 A 32 0h..100h @1.50
+        line     C1 90000
+        line     C2 90000
+        maintain A 20h..30h 16              -> touched
+        order    O1 C1 4 22h..40h <=1.50    -> contract
+        resell   R1 O1 C1 4 22h..40h @1.90  -> R1=4:L1@1.50 live
+        # The listing has 28 free, and 12 GPUs are there that are nobody's. The 4 are O1's, sold or not.
+        order    O2 C2 16 22h..30h <=1.50   -> expired capacity at=22h free=12
+        order    O3 C2 12 22h..30h <=1.50   -> contract
+        order    O4 C2 4 22h..30h <=1.90    -> expired capacity at=22h free=0
+        # Once all that is free is there as well, the part sells.
+        order    O5 C2 32 30h..40h <=1.90   -> contract
+        sold     O1                         -> offers R1:4@1.50:22h..30h sold R1:4@0.00:30h..40h bought
+        maintain A 24h..26h 4               -> touched O3
+        ",
+    );
+}
+
 /// A market on which C1 has 64 GPUs for a day at 2.00 and offers half of them for ten hours.
 fn offered(rest: &str) {
     let stage = "
