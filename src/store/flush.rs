@@ -1,8 +1,8 @@
 //! What is written and what of it is on disk, where the two are not the same: SQLite writes a
 //! commit into its log, and another thread waits for the disk while the next one is written. Until
-//! then nobody is answered, and nobody is shown what was read. (Another process that looks into the
-//! file, as `verify` and `export` do, may see a commit in the instant before the disk has it.) Knows
-//! numbers of commits and a file.
+//! then nobody is answered, and nobody is shown what was read. (Another process that looks into
+//! the file, as `verify` and `export` do, may see a commit in the instant before the disk has it.)
+//! Knows numbers of commits and a file.
 
 use std::fs::File;
 use std::path::Path;
@@ -29,8 +29,13 @@ pub struct Progress {
 
 impl Progress {
     /// This commit may be seen by readers from now on.
-    pub fn show(&self, number: u64) {
-        self.written.fetch_max(number, Ordering::SeqCst);
+    fn show(&self, number: u64) {
+        self.written.store(number, Ordering::SeqCst);
+    }
+
+    /// This commit has failed: nobody sees it.
+    fn hide(&self, number: u64) {
+        self.written.store(number - 1, Ordering::SeqCst);
     }
 
     /// Everything up to this commit is on disk.
@@ -98,6 +103,11 @@ impl Log {
     pub fn show(&self, number: u64) {
         self.progress.show(number);
     }
+
+    /// This commit has failed, shown or not: readers do not wait for it.
+    pub fn hide(&self, number: u64) {
+        self.progress.hide(number);
+    }
 }
 
 #[cfg(test)]
@@ -115,6 +125,9 @@ mod tests {
         assert!(!reader.is_finished());
         progress.reach(7);
         reader.join().expect("it does not panic").expect("it is on disk");
+        progress.show(8);
+        progress.hide(8);
+        progress.wait().expect("nobody has seen what failed");
         progress.show(8);
         progress.reach(9);
         progress.wait().expect("all is on disk");

@@ -151,8 +151,14 @@ impl Durable for Writer {
             plan.also(forget(batch.effects.now));
         }
         let log = session.log.as_ref();
-        plan.carry_out(&mut session.db, || log.into_iter().for_each(|it| it.show(batch.number)))?;
-        let flush = log.map(|log| log.flush(batch.number));
+        let number = batch.number;
+        let done =
+            plan.carry_out(&mut session.db, || log.into_iter().for_each(|it| it.show(number)));
+        if done.is_err() {
+            log.into_iter().for_each(|it| it.hide(number));
+        }
+        done?;
+        let flush = log.map(|log| log.flush(number));
         session.versions.extend(names);
         self.session = Some(session);
         Ok(flush)

@@ -42,6 +42,7 @@ fn a_file_may_be_allowed_no_more_bytes() {
         // The log cannot grow beyond what it is and a little, the database not at all.
         limit(Command::new("prlimit"), &server.id(), &(bytes + 50_000).to_string());
         nobody_is_answered(&load);
+        what_is_there_is_read(&server, &load);
         limit(Command::new("prlimit"), &server.id(), "unlimited");
         times.push(server.wait_until("ready"));
         load.stage.wait_for_an_answer();
@@ -69,6 +70,7 @@ fn a_disk_may_be_full() {
         // What the disk takes, it takes: the error is that it is full.
         drop(fs::write(&ballast, vec![0; 64 << 20]));
         nobody_is_answered(&load);
+        what_is_there_is_read(&server, &load);
         fs::remove_file(&ballast).expect("it is ours");
         times.push(server.wait_until("ready"));
         load.stage.wait_for_an_answer();
@@ -90,6 +92,12 @@ fn nobody_is_answered(load: &Load) {
         before = now;
     }
     panic!("orders are acknowledged for a minute, and the disk is full");
+}
+
+/// Reading does not wait for what cannot be written.
+fn what_is_there_is_read(server: &Server, load: &Load) {
+    let page = load.customer.get(&format!("{}/v1/orders?limit=1", server.url));
+    assert_eq!(page.expect("in time").status, 200);
 }
 
 /// A file system in memory, gone when it is dropped.

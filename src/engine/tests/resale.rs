@@ -186,13 +186,13 @@ fn what_is_offered_of_a_contract_is_no_room_for_others() {
         maintain A 20h..30h 16              -> touched
         order    O1 C1 4 22h..40h <=1.50    -> contract
         resell   R1 O1 C1 4 22h..40h @1.90  -> R1=4:L1@1.50 live
-        # The listing has 28 free, and 12 GPUs are there that are nobody's. The 4 are O1's, sold or not.
+        # The listing has 28 free, and 12 GPUs are there that are nobody's. The 4 are O1's.
         order    O2 C2 16 22h..30h <=1.50   -> expired capacity at=22h free=12
         order    O3 C2 12 22h..30h <=1.50   -> contract
         order    O4 C2 4 22h..30h <=1.90    -> expired capacity at=22h free=0
         # Once all that is free is there as well, the part sells.
         order    O5 C2 32 30h..40h <=1.90   -> contract
-        sold     O1                         -> offers R1:4@1.50:22h..30h sold R1:4@0.00:30h..40h bought
+        sold     O1                         -> offers R1:4@1.50:22h..30h sold R1:4@0.00:30h..40h
         maintain A 24h..26h 4               -> touched O3
         ",
     );
