@@ -53,9 +53,7 @@ pub fn restore(from: &Path, database: &str, told: copy::Told<'_>) -> Result<Copi
     };
     refuse_if_there(&file)?;
     // A log without its database is what is left of one that somebody may still want.
-    let mut log = file.as_os_str().to_owned();
-    log.push("-wal");
-    refuse_if_there(Path::new(&log))?;
+    refuse_if_there(&copy::log_of(&file))?;
     let partial = Partial::beside(&file)?;
     let commit = copy::bring_back(from, database, &partial.path, told)?;
     let bytes = partial.publish(&file)?;

@@ -78,7 +78,7 @@ impl Engine {
         for yard in &self.capacity.yards {
             let mut room = yard.installed.clone();
             room.subtract_all(by_pool.get(&yard.pool.id).unwrap_or(&Schedule::empty()));
-            for offer in yard.offers.iter().filter(|offer| offer.listing.resale.is_some()) {
+            for offer in yard.resales() {
                 room.add_all(&offer.free);
             }
             if room.since(now) != yard.room.since(now) {

@@ -131,7 +131,7 @@ impl Engine {
         }
         let most = limits::LISTINGS_PER_POOL_MAX;
         // What customers sell on does not keep the provider out.
-        let resales = yard.offers.iter().filter(|offer| offer.listing.resale.is_some()).count();
+        let resales = yard.resales().count();
         if yard.offers.len() - resales + yard.drafts.len() >= most {
             return Err(Refusal::TooMany { kind: "listings of one pool", most });
         }

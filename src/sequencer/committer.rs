@@ -95,8 +95,8 @@ fn write_all(
     let patience = Duration::from_millis(limits::IDLE_MILLIS);
     loop {
         shared.inbox.committer_is_free();
-        let written = match sealed.recv_timeout(patience) {
-            Ok(sealed) => write(store, sealed, shared),
+        let sealed = match sealed.recv_timeout(patience) {
+            Ok(sealed) => sealed,
             Err(RecvTimeoutError::Disconnected) => return None,
             // A writer with nothing to write would be the last to hear that it is none any more.
             Err(RecvTimeoutError::Timeout) => match store.holds() {
@@ -108,7 +108,7 @@ fn write_all(
                 }
             },
         };
-        let written = match written {
+        let written = match write(store, sealed, shared) {
             Ok(written) => written,
             Err(fault) => return Some(fault),
         };

@@ -13,6 +13,7 @@ use diesel::sql_types::{BigInt, Text};
 use diesel::sqlite::SqliteConnection;
 
 use super::link::{Db, fault};
+pub use super::sqlite::log as log_of;
 use super::{Fault, Place, load, postgres, sqlite};
 
 /// Told of each table that was copied, with its rows.

@@ -161,14 +161,6 @@ impl Link {
         self.wait(async |link| link.batch_execute(WRITER_SETTINGS).await).map_err(fault)
     }
 
-    /// Sets what a connection needs that only loads a large market.
-    ///
-    /// # Errors
-    /// When the server refuses or is gone.
-    pub fn settle_to_load(&mut self) -> Result<(), Fault> {
-        self.wait(async |link| link.batch_execute(LOADER_SETTINGS).await).map_err(fault)
-    }
-
     /// Whether another session is the writer; if not, this one is from now on.
     fn is_locked(&mut self) -> Result<bool, Fault> {
         let ask = format!("NOT pg_try_advisory_lock({WRITER_LOCK})");
@@ -204,7 +196,7 @@ const WRITER_SETTINGS: &str = "
 /// contract's draws, unless nearly all contracts between two are settled: the server knows which,
 /// so it plans each piece by the numbers that are asked for. It neither sorts what an index has in
 /// order nor reads a table whole for each piece.
-const LOADER_SETTINGS: &str = "
+pub const LOADER_SETTINGS: &str = "
     SET plan_cache_mode = force_custom_plan;
     SET jit = off; SET enable_seqscan = off; SET enable_hashjoin = off;
     SET enable_bitmapscan = off; SET max_parallel_workers_per_gather = 0;

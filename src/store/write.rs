@@ -150,14 +150,10 @@ impl Durable for Writer {
         if is_time && is_any_over(&mut session.db, batch.effects.now)? {
             plan.also(forget(batch.effects.now));
         }
-        let log = session.log.as_ref();
-        let number = batch.number;
-        let done =
-            plan.carry_out(&mut session.db, || log.into_iter().for_each(|it| it.show(number)));
-        if done.is_err() {
-            log.into_iter().for_each(|it| it.hide(number));
-        }
-        done?;
+        let (log, number) = (session.log.as_ref(), batch.number);
+        let tell = |tell: fn(&Log, u64)| log.map_or((), |log| tell(log, number));
+        let done = plan.carry_out(&mut session.db, || tell(Log::show));
+        done.inspect_err(|_| tell(Log::hide))?;
         let flush = log.map(|log| log.flush(number));
         session.versions.extend(names);
         self.session = Some(session);
@@ -194,9 +190,9 @@ fn beside(place: &Place) -> Result<Db, Fault> {
     match place {
         Place::Sqlite(path) => Ok(Db::Sqlite(Box::new(sqlite::open_reader(path)?))),
         Place::Postgres(address) => {
-            let mut link = postgres::Link::open(address)?;
-            link.settle_to_load()?;
-            Ok(Db::Postgres(Box::new(link)))
+            let mut db = Db::Postgres(Box::new(postgres::Link::open(address)?));
+            db.run(postgres::LOADER_SETTINGS)?;
+            Ok(db)
         }
     }
 }

@@ -42,7 +42,7 @@ impl Engine {
             broken.push(format!("{listing}: made whole is not what was bought: {left:?}"));
         }
         for yard in &self.capacity.yards {
-            for offer in yard.offers.iter().filter(|offer| offer.listing.resale.is_some()) {
+            for offer in yard.resales() {
                 let id = offer.listing.id;
                 let due = offered.remove(&id).unwrap_or_default();
                 if due.since(now) != offer.free.since(now) {

@@ -174,13 +174,12 @@ impl Yard {
     /// buys just that: where there is not enough beside it for all that listings have free, it does
     /// not count, or a listing would sell what a contract has and may take back.
     pub(in crate::engine) fn room_to_sell(&self, window: Window) -> Cow<'_, Schedule> {
-        let (resales, listings): (Vec<&Offer>, Vec<&Offer>) =
-            self.offers.iter().partition(|offer| offer.listing.resale.is_some());
-        if !resales.iter().any(|offer| !offer.free.is_zero_over(window)) {
+        if self.resales().all(|offer| offer.free.is_zero_over(window)) {
             return Cow::Borrowed(&self.room);
         }
         let (firm, mut free) = (self.firm_room(), Schedule::empty());
-        listings.iter().for_each(|offer| free.add_all(&offer.free));
+        let listings = self.offers.iter().filter(|offer| offer.listing.resale.is_none());
+        listings.for_each(|offer| free.add_all(&offer.free));
         let mut room = Schedule::empty();
         for free in free.within(window) {
             for firm in firm.within(free.window) {
@@ -194,11 +193,15 @@ impl Yard {
     }
 
     /// The room beside what contracts offer to others.
-    pub(in crate::engine) fn firm_room(&self) -> Schedule {
-        let mut room = self.room.clone();
-        let resales = self.offers.iter().filter(|offer| offer.listing.resale.is_some());
-        resales.for_each(|offer| room.subtract_all(&offer.free));
+    pub(in crate::engine) fn firm_room(&self) -> Cow<'_, Schedule> {
+        let mut room = Cow::Borrowed(&self.room);
+        self.resales().for_each(|offer| room.to_mut().subtract_all(&offer.free));
         room
+    }
+
+    /// Offers of what contracts have.
+    pub(in crate::engine) fn resales(&self) -> impl Iterator<Item = &Offer> {
+        self.offers.iter().filter(|offer| offer.listing.resale.is_some())
     }
 
     /// The first instant in `window` at which `gpus` more would promise more than is installed,

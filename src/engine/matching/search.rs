@@ -354,7 +354,7 @@ impl<'a> Search<'a> {
     fn fit_alone(&self, yard: &Yard, offer: &Offer, size: Gpus, starts: Starts) -> Option<Minute> {
         let Starts { latest, minutes, slot_minutes, .. } = starts;
         let mut from = starts.earliest.max(self.opens(&offer.listing));
-        let asked = i64::from(size);
+        let (asked, mut room) = (i64::from(size), None);
         loop {
             let start = offer.free.earliest_fit(from, latest, minutes, slot_minutes, asked)?;
             let window = Window::lasting(start, minutes)?;
@@ -362,7 +362,7 @@ impl<'a> Search<'a> {
                 return Some(start);
             }
             let ahead = Window::new(start, latest.plus(minutes))?;
-            let room = yard.room_to_sell(ahead);
+            let room = room.get_or_insert_with(|| yard.room_to_sell(ahead));
             from = room.earliest_fit(start, latest, minutes, slot_minutes, asked)?;
             if from == start {
                 return Some(start);

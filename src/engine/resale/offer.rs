@@ -77,7 +77,7 @@ impl Engine {
         let draws = self.part_of(at, own, &ask)?;
         let yard = self.capacity.yard(own.pool).expect("a contract's pool exists");
         let most = limits::LISTINGS_PER_POOL_MAX;
-        let resales = yard.offers.iter().filter(|offer| offer.listing.resale.is_some()).count();
+        let resales = yard.resales().count();
         if resales + draws.len() > most {
             return Err(Refusal::TooMany { kind: "resales of one pool", most });
         }
@@ -156,9 +156,8 @@ impl Engine {
         if yard.firm_room().min_over(window) >= 0 {
             return;
         }
-        let is_resale = |offer: &&Offer| offer.listing.resale.is_some();
         let is_hit = |offer: &&Offer| offer.listing.window.overlap(window).is_some();
-        let hit = yard.offers.iter().filter(is_resale).filter(is_hit);
+        let hit = yard.resales().filter(is_hit);
         let hit: Vec<ListingId> = hit.map(|offer| offer.listing.id).collect();
         for listing in hit {
             self.withdraw_resale(at, listing, out);
